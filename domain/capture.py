@@ -1,0 +1,144 @@
+"""SageMaker's data capture and ground truth files, line by line: what cannot be read is counted, never fatal."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from domain.events import utc
+
+T = TypeVar("T")
+
+NOT_IN_A_TABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+LONGEST_CELL = 100_000
+"""Below the csv module's limit of 131,072 characters, so that what is written can be read again."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One captured request: its rows as text in column order, and what the model answered for each."""
+
+    inference_id: str
+    at: datetime
+    rows: tuple[tuple[str, ...], ...]
+    predictions: tuple[float, ...]
+    model: str
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The labels of one request, one a row of it, as text; empty where a label is not known."""
+
+    inference_id: str
+    labels: tuple[str, ...]
+
+
+def _payload(side: dict[str, Any]) -> tuple[str, str]:
+    """The body as text, and its kind: csv or json."""
+    data, encoding = side["data"], side["encoding"]
+    text = base64.b64decode(data, validate=True).decode() if encoding == "BASE64" else data
+    content_type = side.get("observedContentType", "").split(";")[0].strip().lower()
+    kind = "json" if encoding == "JSON" or content_type == "application/json" else "csv"
+    return text.removeprefix("\ufeff"), kind
+
+
+def _csv_rows(text: str, columns: Sequence[str]) -> list[tuple[str, ...]]:
+    table = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows = [tuple(cell.strip() for cell in row) for row in table if row]
+    if rows and sorted(rows[0]) == sorted(columns):
+        order = [rows[0].index(column) for column in columns]
+        rows = [tuple(row[i] for i in order) for row in rows[1:]]
+    return rows
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _json_rows(text: str, columns: Sequence[str]) -> list[tuple[str, ...]]:
+    rows = []
+    for one in json.loads(text)["instances"]:
+        if not isinstance(one, dict | list):
+            raise TypeError(f"a row is {type(one).__name__}; allowed: an object by name, or a list")
+        rows.append(
+            tuple(_cell(value) for value in ([one[c] for c in columns] if isinstance(one, dict) else one))
+        )
+    return rows
+
+
+def _predictions(text: str, kind: str) -> tuple[list[float], str]:
+    if kind == "json":
+        body = json.loads(text)
+        return [float(p) for p in body["predictions"]], str(body.get("model", ""))
+    return [float(line) for line in text.split()], ""
+
+
+def _exchange(line: str, columns: Sequence[str]) -> Exchange:
+    raw = json.loads(line)
+    sides, meta = raw["captureData"], raw["eventMetadata"]
+    body, kind = _payload(sides["endpointInput"])
+    rows = (_json_rows if kind == "json" else _csv_rows)(body, columns)
+    predictions, model = _predictions(*_payload(sides["endpointOutput"]))
+    if len(rows) != len(predictions) or any(len(row) != len(columns) for row in rows):
+        raise ValueError(
+            f"{len(rows)} rows of {len(columns)} columns do not match {len(predictions)} predictions"
+        )
+    if not all(math.isfinite(p) for p in predictions):
+        raise ValueError("a prediction is not a finite number")
+    name = str(meta.get("inferenceId") or meta["eventId"])
+    for text in (name, model, *(cell for row in rows for cell in row)):
+        if len(text) > LONGEST_CELL or NOT_IN_A_TABLE.search(text):
+            raise ValueError("a cell holds control characters or is too long for a table")
+    return Exchange(name, utc(meta["inferenceTime"]), tuple(rows), tuple(predictions), model)
+
+
+def _truth(line: str) -> Truth:
+    raw = json.loads(line)
+    data = raw["groundTruthData"]["data"]
+    return Truth(str(raw["eventMetadata"]["eventId"]), tuple(cell.strip() for cell in str(data).split("\n")))
+
+
+UNREADABLE = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    csv.Error,
+)
+"""All that a line of junk can make the readers above raise."""
+
+
+def _lines(text: str, parse: Callable[[str], T]) -> tuple[list[T], int]:
+    read: list[T] = []
+    skipped = 0
+    for line in text.split("\n"):
+        if not line.strip():
+            continue
+        try:
+            read.append(parse(line))
+        except UNREADABLE:
+            skipped += 1
+    return read, skipped
+
+
+def parse_capture(text: str, columns: Sequence[str]) -> tuple[list[Exchange], int]:
+    """The exchanges of one capture file and how many lines could not be read.
+
+    `columns` are the model's features in its own order; a body may name them in a first line instead.
+    """
+    return _lines(text, lambda line: _exchange(line, columns))
+
+
+def parse_labels(text: str) -> tuple[list[Truth], int]:
+    """The labels of one ground truth file and how many lines could not be read."""
+    return _lines(text, _truth)

@@ -1,0 +1,115 @@
+"""The events that start a handler, parsed strictly: what is not ours is an error of the wiring, not an input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+
+class WrongEventError(ValueError):
+    """An event reached a handler that must not get it; its rule matches too much."""
+
+
+def utc(text: str) -> datetime:
+    """An AWS time stamp as an aware datetime; one without an offset is UTC.
+
+    >>> utc("2013-04-20T13:00:00Z").isoformat()
+    '2013-04-20T13:00:00+00:00'
+    """
+    instant = datetime.fromisoformat(text)
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+def iso(instant: datetime) -> str:
+    """The form in which times are stored: seconds, UTC, ISO 8601, so that text sorts as time."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _require(event: Mapping[str, Any], source: str, detail_type: str) -> None:
+    got = (event.get("source"), event.get("detail-type"))
+    if got != (source, detail_type):
+        raise WrongEventError(
+            f"got an event {got}; allowed: {(source, detail_type)}; correct the rule's pattern"
+        )
+
+
+def _text(event: Mapping[str, Any], *path: str) -> str:
+    """The text at a path into the event."""
+    value: Any = event
+    for step in path:
+        value = value.get(step) if isinstance(value, Mapping) else None
+    if not isinstance(value, str):
+        raise WrongEventError(f"got {value!r} as {'.'.join(path)}; allowed: text; is this event from AWS?")
+    return value
+
+
+def _same(what: str, got: str, allowed: str) -> None:
+    if got != allowed:
+        raise WrongEventError(f"got {what} {got!r}; allowed: {allowed!r}; correct the rule's pattern")
+
+
+def _time(event: Mapping[str, Any]) -> datetime:
+    text = _text(event, "time")
+    try:
+        return utc(text)
+    except (ValueError, OverflowError):
+        raise WrongEventError(f"got {text!r} as time; allowed: ISO 8601") from None
+
+
+@dataclass(frozen=True)
+class AlarmFired:
+    alarm_name: str
+    reason: str
+    at: datetime
+
+
+def parse_alarm(event: Mapping[str, Any], *, alarm_name: str) -> AlarmFired:
+    """The drift alarm going into ALARM, and nothing else."""
+    _require(event, "aws.cloudwatch", "CloudWatch Alarm State Change")
+    _same("the alarm", _text(event, "detail", "alarmName"), alarm_name)
+    _same("the state", _text(event, "detail", "state", "value"), "ALARM")
+    return AlarmFired(alarm_name, event["detail"]["state"].get("reason", ""), _time(event))
+
+
+@dataclass(frozen=True)
+class PackageApproved:
+    arn: str
+
+
+def parse_approval(event: Mapping[str, Any], *, group: str) -> PackageApproved:
+    """A package of our group that is Approved; SageMaker may send the same one several times."""
+    _require(event, "aws.sagemaker", "SageMaker Model Package State Change")
+    _same("the model package group", _text(event, "detail", "ModelPackageGroupName"), group)
+    _same("the approval status", _text(event, "detail", "ModelApprovalStatus"), "Approved")
+    return PackageApproved(_text(event, "detail", "ModelPackageArn"))
+
+
+@dataclass(frozen=True)
+class StackSettled:
+    status: str
+    reason: str
+
+
+def parse_stack_settled(event: Mapping[str, Any], *, stack: str) -> StackSettled:
+    """The Serving stack reached a status at which it takes updates again, or is stuck."""
+    _require(event, "aws.cloudformation", "CloudFormation Stack Status Change")
+    arn = _text(event, "detail", "stack-id")
+    _same("the stack", "".join(arn.split("/")[1:2]), stack)
+    status = _text(event, "detail", "status-details", "status")
+    return StackSettled(status, event["detail"]["status-details"].get("status-reason") or "")
+
+
+@dataclass(frozen=True)
+class PipelineEnded:
+    execution_arn: str
+    status: str
+
+
+def parse_pipeline_ended(event: Mapping[str, Any], *, pipeline: str) -> PipelineEnded:
+    """An execution of our pipeline changed its status."""
+    _require(event, "aws.sagemaker", "SageMaker Model Building Pipeline Execution Status Change")
+    _same("the pipeline", _text(event, "detail", "pipelineArn").rsplit("/", 1)[-1], pipeline)
+    execution = _text(event, "detail", "pipelineExecutionArn")
+    return PipelineEnded(execution, _text(event, "detail", "currentPipelineExecutionStatus"))

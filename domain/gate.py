@@ -1,0 +1,102 @@
+"""May the challenger replace the champion? Margin, confidence and resampling are fixed beforehand."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+CONFIDENCE = 0.95
+MIN_DAYS = 5
+
+
+@dataclass(frozen=True)
+class DayLoss:
+    """Losses summed over one day's held-out rows; `champion` is None where there is none to compare with."""
+
+    day: str
+    rows: int
+    challenger: float
+    champion: float | None
+    base_rate: float
+
+
+@dataclass(frozen=True)
+class GateVerdict:
+    """Losses are means over all rows. `upper_bound` is of the relative difference to the champion."""
+
+    passed: bool
+    rule: str
+    reason: str
+    challenger_loss: float
+    champion_loss: float | None
+    relative_difference: float
+    upper_bound: float | None
+
+
+def decide_gate(days: Sequence[DayLoss], *, margin: float, resamples: int, seed: int = 0) -> GateVerdict:
+    """Non-inferior to the champion, or, where there is none, better than the base rate.
+
+    Rows of one day share their weather and their news, so days are drawn, not rows.
+
+    >>> days = [DayLoss(f"2013-02-{d}", 100, 10.0, 12.0, 15.0) for d in range(10, 24)]
+    >>> verdict = decide_gate(days, margin=0.02, resamples=200)
+    >>> verdict.passed, verdict.rule, round(verdict.upper_bound, 4)
+    (True, 'non-inferior', -0.1667)
+    """
+    if not days or min(day.rows for day in days) < 1:
+        raise ValueError("the gate got a day without rows, it needs at least one row on each day")
+    if margin < 0 or resamples < 1:
+        raise ValueError(f"got margin {margin} and {resamples} resamples, allowed are from 0 and from 1")
+    if any(day.champion is None for day in days):
+        return _against_base_rate(days)
+    return _against_champion(days, margin, resamples, seed)
+
+
+def _against_base_rate(days: Sequence[DayLoss]) -> GateVerdict:
+    rows = sum(day.rows for day in days)
+    challenger = sum(day.challenger for day in days) / rows
+    base_rate = sum(day.base_rate for day in days) / rows
+    passed = challenger < base_rate
+    reason = (
+        f"no champion to compare with: loss {challenger:.6f} is "
+        f"{'below' if passed else 'not below'} the base rate's {base_rate:.6f}"
+    )
+    difference = _relative(challenger, base_rate)
+    return GateVerdict(passed, "beats-base-rate", reason, challenger, None, difference, None)
+
+
+def _against_champion(days: Sequence[DayLoss], margin: float, resamples: int, seed: int) -> GateVerdict:
+    rows = sum(day.rows for day in days)
+    pairs = [(day.challenger, day.champion or 0.0) for day in days]
+    challenger, champion = (sum(losses) / rows for losses in zip(*pairs, strict=True))
+    difference = _relative(challenger, champion)
+    upper = _upper_bound(pairs, resamples, seed)
+    enough = len(days) >= MIN_DAYS
+    passed = enough and upper <= margin
+    if not enough:
+        reason = f"got {len(days)} held-out days, {MIN_DAYS} are needed to tell how sure the difference is"
+    else:
+        reason = (
+            f"loss {challenger:.6f} against the champion's {champion:.6f} ({difference:+.2%}); at "
+            f"{CONFIDENCE:.0%} confidence at most {upper:+.2%}, allowed is {margin:+.2%}"
+        )
+    return GateVerdict(passed, "non-inferior", reason, challenger, champion, difference, upper)
+
+
+def _upper_bound(pairs: Sequence[tuple[float, float]], resamples: int, seed: int) -> float:
+    """The 95th percentile of the relative difference over days drawn with replacement."""
+    draw = random.Random(seed)  # noqa: S311 - statistics, and to be the same each time
+    differences = []
+    for _ in range(resamples):
+        drawn = [pairs[int(draw.random() * len(pairs))] for _ in pairs]
+        differences.append(_relative(sum(a for a, _ in drawn), sum(b for _, b in drawn)))
+    return sorted(differences)[math.ceil(CONFIDENCE * resamples) - 1]
+
+
+def _relative(loss: float, reference: float) -> float:
+    """By what share the loss is above the reference; any loss at all is 100% above none."""
+    if reference == 0:
+        return 0.0 if loss == 0 else 1.0
+    return loss / reference - 1

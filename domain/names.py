@@ -1,0 +1,106 @@
+"""Every name on which two sides must agree: one definition, used by stacks, handlers and the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+METRIC_NAMESPACE = "Tideline"
+DEPLOYMENT_DIMENSION = "Deployment"
+VARIANT = "live"
+RELEASE_SLOTS = 3
+"""Instance types that a release record can hold, in order of preference."""
+NO_RELEASE = "none"
+FILLER = "-"
+
+
+class Metric:
+    """What the code publishes under METRIC_NAMESPACE, each with the one dimension DEPLOYMENT_DIMENSION."""
+
+    LOSS_RATIO = "LossRatio"
+    LABELLED_LOSS = "LabelledLoss"
+    LABELLED_ROWS = "LabelledRows"
+    MAX_PSI = "MaxPsi"
+    CAPTURED_ROWS = "CapturedRows"
+    SKIPPED_LINES = "SkippedLines"
+
+
+METRIC_UNITS = {
+    Metric.LOSS_RATIO: "None",
+    Metric.LABELLED_LOSS: "None",
+    Metric.LABELLED_ROWS: "Count",
+    Metric.MAX_PSI: "None",
+    Metric.CAPTURED_ROWS: "Count",
+    Metric.SKIPPED_LINES: "Count",
+}
+
+
+class Prefix:
+    """Where things lie in the buckets. No leading slash; each ends in one."""
+
+    HISTORY = "history/"
+    """Data bucket: the first table, put there by people."""
+    LABELS = "labels/"
+    """Data bucket: label files, labels/yyyy/mm/dd/*.jsonl, put there by people or systems."""
+    PARTS = "snapshots/parts/"
+    SNAPSHOTS = "snapshots/"
+    RUNS = "runs/"
+    """Artefacts bucket: all that one training run reads and writes, runs/<run id>/."""
+    MONITOR = "monitor/"
+    """Artefacts bucket: one report a day of check_drift."""
+    CAPTURE = "capture/"
+
+
+@dataclass(frozen=True)
+class Names:
+    """The physical names of one deployment.
+
+    >>> Names("tideline", "dev").endpoint
+    'tideline-dev'
+    >>> Names("tideline", "dev").release_parameter("000042")
+    '/tideline/dev/releases/000042'
+    """
+
+    name: str
+    environment: str
+
+    @property
+    def deployment(self) -> str:
+        return f"{self.name}-{self.environment}"
+
+    @property
+    def endpoint(self) -> str:
+        return self.deployment
+
+    @property
+    def model_package_group(self) -> str:
+        return self.deployment
+
+    @property
+    def pipeline(self) -> str:
+        return f"{self.deployment}-train"
+
+    @property
+    def image_repository(self) -> str:
+        return self.deployment
+
+    @property
+    def serving_deploy_role(self) -> str:
+        return f"{self.deployment}-serving-deploy"
+
+    @property
+    def dashboard(self) -> str:
+        return self.deployment
+
+    @property
+    def release_prefix(self) -> str:
+        return f"/{self.name}/{self.environment}/releases/"
+
+    def release_parameter(self, release_id: str) -> str:
+        return f"{self.release_prefix}{release_id}"
+
+    def stack(self, part: str) -> str:
+        return f"{self.deployment}-{part}"
+
+    def function(self, handler: str) -> str:
+        """The name of the function that runs `lambdas/<handler>.py`."""
+        return f"{self.deployment}-{handler.replace('_', '-')}"

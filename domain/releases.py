@@ -1,0 +1,143 @@
+"""A release: an immutable record of what the endpoint is to run, and the judgement of what it does run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from domain.decision import Decision
+from domain.names import FILLER, NO_RELEASE, RELEASE_SLOTS
+
+
+@dataclass(frozen=True)
+class ReleaseRecord:
+    """What Serving deploys. As text it is a list of fixed length, so that Fn::Select never fails."""
+
+    release_id: str
+    model_data: str
+    image: str
+    package_arn: str
+    instance_types: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.instance_types) <= RELEASE_SLOTS:
+            raise ValueError(f"instance types: got {len(self.instance_types)}; allowed: 1 to {RELEASE_SLOTS}")
+        for value in (self.release_id, self.model_data, self.image, self.package_arn, *self.instance_types):
+            if not value or "," in value or value == FILLER:
+                raise ValueError(f"a release record cannot hold {value!r}: a value is text without a comma")
+
+    def to_parameter(self) -> str:
+        """The value of an SSM StringList.
+
+        >>> ReleaseRecord("000001", "s3://b/m.tar.gz", "repo@sha256:1", "arn:p/1", ("ml.c5.large",)).to_parameter()
+        '000001,s3://b/m.tar.gz,repo@sha256:1,arn:p/1,ml.c5.large,-,-'
+        """
+        fillers = (FILLER,) * (RELEASE_SLOTS - len(self.instance_types))
+        return ",".join(
+            (self.release_id, self.model_data, self.image, self.package_arn, *self.instance_types, *fillers)
+        )
+
+    @classmethod
+    def from_parameter(cls, value: str) -> ReleaseRecord:
+        release_id, model_data, image, package_arn, *types = value.split(",")
+        return cls(release_id, model_data, image, package_arn, tuple(t for t in types if t != FILLER))
+
+
+def no_release() -> str:
+    """The value under which Serving has no endpoint: as long as a record, and its id is `none`.
+
+    >>> no_release()
+    'none,-,-,-,-,-,-'
+    """
+    return ",".join((NO_RELEASE, *[FILLER] * (3 + RELEASE_SLOTS)))
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The model that serves: the release that proved itself last."""
+
+    release_id: str
+    package_arn: str
+    model_data: str
+    image: str
+    report_uri: str
+    profile_uri: str
+    heldout_loss: float
+    since: str
+
+
+def model_stamp(package_arn: str) -> str:
+    """A package's group and version, for people.
+
+    >>> model_stamp("arn:aws:sagemaker:us-east-1:123456789012:model-package/tideline-dev/7")
+    'tideline-dev/7'
+    """
+    return "/".join(package_arn.split("/")[-2:])
+
+
+def next_release_id(existing: Sequence[str]) -> str:
+    """The id after the highest one.
+
+    >>> next_release_id(["000001", "000009"]), next_release_id([])
+    ('000010', '000001')
+    """
+    return f"{max((int(one) for one in existing), default=0) + 1:06d}"
+
+
+def decide_release(
+    *, package_arn: str, champion: Champion | None, in_flight: str | None, paused: bool
+) -> Decision:
+    """Release an approved package, or leave things as they are. The first rule that holds decides."""
+    inputs: dict[str, Any] = {"package": package_arn, "champion": champion.package_arn if champion else None}
+
+    def decided(verdict: str, rule: str, reason: str) -> Decision:
+        return Decision("release", verdict, rule, (reason,), inputs)
+
+    if paused:
+        return decided(
+            "skip",
+            "paused",
+            "somebody paused this deployment; approve again after `./tideline pause --resume`",
+        )
+    if champion and champion.package_arn == package_arn:
+        return decided("skip", "already-live", f"{model_stamp(package_arn)} is what the endpoint runs")
+    if in_flight:
+        return decided(
+            "wait", "release-in-flight", f"release {in_flight} has not settled; try again when it has"
+        )
+    return decided("release", "approved", f"{model_stamp(package_arn)} is approved and not live")
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What DescribeEndpoint and the configuration behind it say right now."""
+
+    endpoint_status: str
+    model_data: str | None
+    image: str | None
+    failure_reason: str = ""
+
+
+def judge_release(record: ReleaseRecord, observed: Observed, *, stack_status: str) -> Decision:
+    """Live only if the endpoint itself runs the record; a stack status alone proves nothing."""
+    inputs: Mapping[str, Any] = {
+        "package": record.package_arn,
+        "stack_status": stack_status,
+        "endpoint_status": observed.endpoint_status,
+        "runs_model_data": observed.model_data,
+        "runs_image": observed.image,
+    }
+    runs_it = (observed.model_data, observed.image) == (record.model_data, record.image)
+    if observed.endpoint_status == "InService" and runs_it:
+        reason = f"the endpoint is InService and runs {model_stamp(record.package_arn)}"
+        return Decision("release", "live", "endpoint-runs-it", (reason,), inputs)
+    if observed.endpoint_status in ("Creating", "Updating", "SystemUpdating", "RollingBack"):
+        return Decision(
+            "release", "wait", "endpoint-busy", (f"the endpoint is {observed.endpoint_status}",), inputs
+        )
+    reason = (
+        f"the endpoint is {observed.endpoint_status} and runs {observed.model_data}, not {record.model_data}"
+    )
+    reasons = (reason, observed.failure_reason) if observed.failure_reason else (reason,)
+    return Decision("release", "failed", "endpoint-runs-another", reasons, inputs)

@@ -1,0 +1,69 @@
+"""The trained model as it is kept and served: an ONNX graph and its schema. Loading it runs no code."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from training.errors import Refused
+from training.schema import Schema
+
+GRAPH, SCHEMA = "model.onnx", "schema.json"
+MAX_BYTES = 512 * 1024 * 1024
+
+
+class Model:
+    def __init__(self, graph: bytes, schema: Schema) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        self.schema = schema
+        self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        # A classifier puts its label first and [n, 2] probabilities last; a regressor has one [n, 1] output.
+        self._output = self._session.get_outputs()[-1].name
+
+    @classmethod
+    def from_directory(cls, directory: Path) -> Model:
+        return cls((directory / GRAPH).read_bytes(), Schema.from_json((directory / SCHEMA).read_bytes()))
+
+    @classmethod
+    def from_archive(cls, archive: Path) -> Model:
+        files = read_archive(archive)
+        return cls(files[GRAPH], Schema.from_json(files[SCHEMA]))
+
+    def predict(self, columns: Mapping[str, Any]) -> NDArray[np.float64]:
+        """The probability of class 1, or the value, per row; columns are float32 and str arrays by name."""
+        inputs = {}
+        for feature in self.schema.features:
+            dtype = np.float32 if feature.kind == "number" else object
+            inputs[feature.name] = np.asarray(columns[feature.name], dtype=dtype).reshape(-1, 1)
+        output: NDArray[np.float32] = self._session.run([self._output], inputs)[0]
+        return output[:, -1].astype(np.float64)
+
+
+def read_archive(archive: Path) -> dict[str, bytes]:
+    """Exactly the two expected files, read into memory: nothing in the archive reaches the disk."""
+    files: dict[str, bytes] = {}
+    with tarfile.open(archive, "r:gz") as tar:
+        for member in tar:
+            name = PurePosixPath(member.name).as_posix()
+            if member.isdir() and name == ".":
+                continue
+            if not member.isfile() or name not in (GRAPH, SCHEMA) or name in files:
+                raise Refused(
+                    f"{archive.name} holds {member.name!r}, allowed are the files {GRAPH} and {SCHEMA}"
+                )
+            if member.size > MAX_BYTES:
+                raise Refused(f"{archive.name}: {name} has {member.size} bytes, allowed are {MAX_BYTES}")
+            content = tar.extractfile(member)
+            assert content is not None  # only None for what is no file
+            files[name] = content.read()
+    if missing := {GRAPH, SCHEMA} - files.keys():
+        raise Refused(f"{archive.name} lacks {', '.join(sorted(missing))}; it is no model that train wrote")
+    return files

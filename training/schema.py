@@ -1,0 +1,87 @@
+"""What a model predicts and from which columns; and how the text of a cell becomes its value."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from training.errors import Refused
+
+TASKS = ("binary", "regression")
+KINDS = ("number", "category")
+FLOAT32_MAX = 3.4028234e38
+
+
+@dataclass(frozen=True)
+class Feature:
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Schema:
+    task: str
+    target: str
+    time: str
+    features: tuple[Feature, ...]
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise Refused(f"TASK is {self.task!r}, allowed are {', '.join(TASKS)}")
+        if not self.features:
+            raise Refused("FEATURES is empty; name at least one column")
+        for feature in self.features:
+            if feature.kind not in KINDS:
+                raise Refused(
+                    f"FEATURES[{feature.name!r}] is {feature.kind!r}, allowed are {', '.join(KINDS)}"
+                )
+        if clash := {self.target, self.time} & set(self.names):
+            raise Refused(
+                f"FEATURES names {min(clash)!r}, which is TARGET or TIME; a feature cannot be either"
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(feature.name for feature in self.features)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All that a training table must have."""
+        return (self.time, *self.names, self.target)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Schema:
+        fields: dict[str, Any] = json.loads(text)
+        return cls(**{**fields, "features": tuple(Feature(**feature) for feature in fields["features"])})
+
+    @classmethod
+    def of(cls, task: str, target: str, time: str, features: Mapping[str, str]) -> Schema:
+        return cls(task, target, time, tuple(Feature(name, kind) for name, kind in features.items()))
+
+
+def number(text: str) -> float:
+    """A finite float32, or NaN for an empty cell; ValueError for anything else.
+
+    >>> number("1.5"), number(""), number("-2e3")
+    (1.5, nan, -2000.0)
+    """
+    if not text or text.isspace():
+        return math.nan
+    value = float(text)
+    if not abs(value) <= FLOAT32_MAX:
+        raise ValueError(f"{text!r} is not finite")
+    return value
+
+
+def is_number(text: str) -> bool:
+    try:
+        number(text)
+    except ValueError:
+        return False
+    return True

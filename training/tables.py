@@ -1,0 +1,57 @@
+"""Training tables as text in, typed columns out; written so that the same rows give the same bytes."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from training.schema import Schema, is_number, number
+
+
+def read(source: Path | bytes) -> pd.DataFrame:
+    """A csv.gz of which every cell is text; an empty cell is ""."""
+    raw = source if isinstance(source, bytes) else source.read_bytes()
+    with gzip.open(io.BytesIO(raw), "rt", encoding="utf-8", newline="") as text:
+        return pd.read_csv(text, dtype=str, keep_default_na=False)
+
+
+def write(path: Path, table: pd.DataFrame) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = table.to_csv(index=False, lineterminator="\n")
+    path.write_bytes(gzip.compress(text.encode(), compresslevel=6, mtime=0))
+
+
+def times(table: pd.DataFrame, schema: Schema) -> pd.Series:
+    """UTC times; NaT where the text is none."""
+    return pd.to_datetime(table[schema.time], utc=True, format="ISO8601", errors="coerce")
+
+
+def days(table: pd.DataFrame, schema: Schema) -> list[str]:
+    """The UTC day of each row, YYYY-MM-DD."""
+    return list(times(table, schema).dt.strftime("%Y-%m-%d"))
+
+
+def numbers(cells: pd.Series) -> NDArray[np.float64]:
+    """Every cell as a number, NaN where missing or not a number (the checks count those)."""
+    return np.array([number(cell) if is_number(cell) else np.nan for cell in cells], dtype=np.float64)
+
+
+def features(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """What the estimator sees: float32 and str columns, in the schema's order."""
+    return pd.DataFrame(
+        {
+            feature.name: numbers(table[feature.name]).astype(np.float32)
+            if feature.kind == "number"
+            else np.array([cell.strip() for cell in table[feature.name]], dtype=object)
+            for feature in schema.features
+        }
+    )
+
+
+def targets(table: pd.DataFrame, schema: Schema) -> NDArray[np.float64]:
+    return numbers(table[schema.target])

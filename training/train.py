@@ -1,0 +1,96 @@
+"""Fit the user's estimator and keep it as ONNX, if ONNX answers as scikit-learn does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from skl2onnx import convert_sklearn
+from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+
+from domain.loss import mean_loss
+from training import paths, tables, user
+from training.artefact import GRAPH, SCHEMA, Model
+from training.errors import Refused
+from training.schema import Schema
+
+OPSET = {"": 21, "ai.onnx.ml": 3}
+PARITY_TOLERANCE = 1e-4
+PARITY_MAX_SHARE = 1e-3  # float32 may fall on the other side of a tree's threshold now and then
+
+
+def main() -> None:
+    schema = user.schema()
+    table = read_channel(paths.channel("train"))
+    features, targets = tables.features(table, schema), tables.targets(table, schema)
+    fitted = fit(schema, features, targets)
+    expected = predict(schema, fitted, features)
+    graph = to_onnx(schema, fitted)
+    check_parity(Model(graph, schema).predict(features), expected)
+    paths.model().mkdir(parents=True, exist_ok=True)
+    (paths.model() / GRAPH).write_bytes(graph)
+    (paths.model() / SCHEMA).write_text(schema.to_json(), encoding="utf-8")
+    print(f"train:rows={len(table)}")
+    print(f"train:loss={mean_loss(schema.task, expected.tolist(), targets.tolist()):.6f}")
+
+
+def read_channel(directory: Path) -> pd.DataFrame:
+    files = sorted(directory.glob("*.csv.gz"))
+    if not files:
+        raise Refused(f"channel {directory.name!r} holds no csv.gz file; it needs what prepare wrote")
+    return pd.concat([tables.read(file) for file in files], ignore_index=True)
+
+
+def fit(schema: Schema, features: pd.DataFrame, targets: NDArray[np.float64]) -> Any:
+    try:
+        return user.estimator().fit(features, targets.astype(int) if schema.task == "binary" else targets)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise Refused(f"model.py: fitting estimator() raised {type(error).__name__}: {error}") from error
+
+
+def predict(schema: Schema, fitted: Any, features: pd.DataFrame) -> NDArray[np.float64]:
+    """The probability of class 1, or the value."""
+    if schema.task == "regression":
+        values = fitted.predict(features)
+    elif hasattr(fitted, "predict_proba"):
+        values = fitted.predict_proba(features)[:, 1]
+    else:
+        raise Refused("model.py: estimator() has no predict_proba; a binary TASK needs probabilities")
+    values = np.asarray(values, dtype=np.float64)
+    if values.shape != (len(features),) or not np.isfinite(values).all():
+        raise Refused(
+            f"model.py: estimator() answered {values.shape} with {int((~np.isfinite(values)).sum())} values "
+            f"that are not finite, expected one finite number for each of {len(features)} rows"
+        )
+    return values
+
+
+def to_onnx(schema: Schema, fitted: Any) -> bytes:
+    """One [n, 1] input a feature, so that a request may name its columns; no names or times of this run."""
+    inputs = [
+        (feature.name, (FloatTensorType if feature.kind == "number" else StringTensorType)([None, 1]))
+        for feature in schema.features
+    ]
+    options = {id(fitted): {"zipmap": False}} if schema.task == "binary" else None
+    try:
+        graph = convert_sklearn(fitted, "tideline", inputs, options=options, target_opset=OPSET)
+    except Exception as error:
+        raise Refused(f"model.py: estimator() cannot be written as ONNX: {error}") from error
+    content: bytes = graph.SerializeToString()
+    return content
+
+
+def check_parity(got: NDArray[np.float64], expected: NDArray[np.float64]) -> None:
+    """Differences are relative above 1, so that a regression on large values is judged by its scale."""
+    difference = np.abs(got - expected) / np.maximum(1.0, np.abs(expected))
+    share = float((difference > PARITY_TOLERANCE).mean())
+    print(f"parity:max_difference={difference.max():.9f}")
+    print(f"parity:share_over_tolerance={share:.6f}")
+    if not share <= PARITY_MAX_SHARE:
+        raise Refused(
+            f"ONNX answers otherwise than scikit-learn: {share:.2%} of the training rows differ by more than "
+            f"{PARITY_TOLERANCE}, allowed are {PARITY_MAX_SHARE:.1%}; simplify estimator() in model.py"
+        )

@@ -1,0 +1,70 @@
+"""The few calls that several handlers make, each one function taking its client."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+CONFIG = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=60)
+
+
+@cache
+def client(service: str) -> Any:
+    """Made once in a warm function: making one costs more than most calls."""
+    return boto3.client(service, config=CONFIG)
+
+
+def keys(s3: Any, bucket: str, prefix: str, *, first: str = "", last: str = "") -> Iterator[str]:
+    """The keys under a prefix, in order; the empty objects that the console makes for folders are none.
+
+    `first` and `last` bound the folder after the prefix, both included, so that many days are one listing.
+    """
+    pages = s3.get_paginator("list_objects_v2").paginate(
+        Bucket=bucket, Prefix=prefix, StartAfter=prefix + first
+    )
+    for page in pages:
+        for found in page.get("Contents", []):
+            if last and found["Key"][len(prefix) : len(prefix) + len(last)] > last:
+                return
+            if not found["Key"].endswith("/"):
+                yield found["Key"]
+
+
+def read(s3: Any, bucket: str, key: str) -> bytes:
+    body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    return body
+
+
+def read_uri(s3: Any, uri: str) -> bytes:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return read(s3, bucket, key)
+
+
+def write(s3: Any, bucket: str, key: str, body: bytes, *, kms_key_arn: str) -> str:
+    """Put an object under the deployment's key; returns its version id."""
+    done = s3.put_object(
+        Bucket=bucket, Key=key, Body=body, ServerSideEncryption="aws:kms", SSEKMSKeyId=kms_key_arn
+    )
+    return str(done.get("VersionId", "null"))
+
+
+def invoke(functions: Any, name: str, payload: dict[str, Any]) -> Any:
+    """Call another function and wait for its answer.
+
+    Raises RuntimeError with the function's own error.
+    """
+    answer = functions.invoke(FunctionName=name, Payload=json.dumps(payload).encode())
+    body = json.loads(answer["Payload"].read())
+    if "FunctionError" in answer:
+        raise RuntimeError(f"{name}: {body.get('errorType')}: {body.get('errorMessage')}")
+    return body
+
+
+def log(message: str, **facts: Any) -> None:
+    """One JSON line; never a payload or a row of data."""
+    print(json.dumps({"message": message, **facts}, sort_keys=True, default=str))

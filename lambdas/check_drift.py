@@ -1,0 +1,82 @@
+"""Once a day: the live model's loss on the labels that came, and how yesterday's traffic differs from training."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime, timedelta
+from typing import Any
+
+from domain.capture import parse_capture
+from domain.monitoring import LossWindow, Traffic, loss_window, metrics, report
+from domain.names import DEPLOYMENT_DIMENSION, METRIC_NAMESPACE, METRIC_UNITS, VARIANT, Prefix
+from domain.profile import Profile
+from domain.releases import Champion
+from domain.settings import CheckDriftSettings
+from domain.snapshot import Manifest
+from lambdas import aws
+from lambdas.ledger import Ledger, utc_now
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Any event -> the day's report; published as metrics and kept under monitor/. Nothing without a live model."""
+    settings = CheckDriftSettings.from_env(os.environ)
+    now, ledger = utc_now(), Ledger(settings.ledger_table)
+    champion = ledger.champion()
+    if champion is None:
+        return {"day": None, "reason": "no model is live"}
+    traffic = _traffic(settings, champion, now - timedelta(days=1))
+    window = _window(settings, ledger, champion)
+    findings = report(window, traffic)
+    body = json.dumps(findings, indent=1).encode()
+    key = f"{Prefix.MONITOR}{traffic.day}.json"
+    aws.write(aws.client("s3"), settings.artefacts_bucket, key, body, kms_key_arn=settings.kms_key_arn)
+    _publish(settings, metrics(window, traffic), now)
+    aws.log("drift checked", **findings)
+    return findings
+
+
+def _traffic(settings: CheckDriftSettings, champion: Champion, day: datetime) -> Traffic:
+    s3 = aws.client("s3")
+    profile = Profile.from_json(aws.read_uri(s3, champion.profile_uri))
+    columns = tuple(profile.grids)
+    counts, skipped = profile.count([]), 0
+    prefix = f"{Prefix.CAPTURE}{settings.endpoint_name}/{VARIANT}/{day:%Y/%m/%d}/"
+    for key in aws.keys(s3, settings.capture_bucket, prefix):
+        text = aws.read(s3, settings.capture_bucket, key).decode(errors="replace")
+        exchanges, bad = parse_capture(text, columns)
+        skipped += bad
+        for exchange in exchanges:
+            counts += profile.count(exchange.rows)
+    psi = profile.psi(counts) if counts.rows else {}
+    return Traffic(f"{day:%Y-%m-%d}", counts.rows, skipped, psi)
+
+
+def _window(settings: CheckDriftSettings, ledger: Ledger, champion: Champion) -> LossWindow | None:
+    latest = ledger.latest_snapshot()
+    if latest is None:
+        return None
+    key = f"{Prefix.SNAPSHOTS}{latest['id']}/manifest.json"
+    manifest = Manifest.from_json(aws.read(aws.client("s3"), settings.data_bucket, key).decode())
+    return loss_window(
+        manifest.parts,
+        model=champion.package_arn,
+        heldout_loss=champion.heldout_loss,
+        window_days=settings.window_days,
+        min_rows=settings.min_rows,
+    )
+
+
+def _publish(settings: CheckDriftSettings, values: dict[str, float], now: datetime) -> None:
+    dimensions = [{"Name": DEPLOYMENT_DIMENSION, "Value": settings.deployment}]
+    data = [
+        {
+            "MetricName": name,
+            "Value": value,
+            "Unit": METRIC_UNITS[name],
+            "Timestamp": now,
+            "Dimensions": dimensions,
+        }
+        for name, value in sorted(values.items())
+    ]
+    aws.client("cloudwatch").put_metric_data(Namespace=METRIC_NAMESPACE, MetricData=data)

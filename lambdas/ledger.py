@@ -1,0 +1,265 @@
+"""The ledger: one DynamoDB table of decisions, claims, budgets and the champion. Decisions are only ever added."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from domain.decision import Decision
+from domain.events import iso, utc
+from domain.releases import Champion, ReleaseRecord
+from domain.training_run import Plan
+from lambdas import aws
+
+ONLY_NEW = {"ConditionExpression": "attribute_not_exists(pk)"}
+LOST = {"None", "ConditionalCheckFailed", "TransactionConflict"}
+"""Why a transaction is cancelled when somebody else was faster; any other code is an error."""
+
+
+class Ledger:
+    """Items are {pk, sk, body}: `body` is JSON text; what a condition looks at is an attribute of its own."""
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+        self._dynamodb = aws.client("dynamodb")
+
+    def _get(self, pk: str, sk: str) -> dict[str, Any] | None:
+        found = self._dynamodb.get_item(TableName=self._table, Key=_key(pk, sk), ConsistentRead=True)
+        item: dict[str, Any] | None = found.get("Item")
+        return item
+
+    def _body(self, pk: str, sk: str) -> dict[str, Any] | None:
+        item = self._get(pk, sk)
+        return None if item is None else json.loads(item["body"]["S"])
+
+    def _put(self, pk: str, sk: str, body: Any) -> None:
+        self._dynamodb.put_item(TableName=self._table, Item=_item(pk, sk, body))
+
+    def _put_if(self, **put: Any) -> bool:
+        """Put an item; False if its condition did not hold."""
+        try:
+            self._dynamodb.put_item(TableName=self._table, **put)
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def _query(self, pk: str) -> Iterator[dict[str, Any]]:
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}},
+            ConsistentRead=True,
+        )
+        for page in pages:
+            yield from page["Items"]
+
+    def _transact(self, *actions: dict[str, Any]) -> bool:
+        """All of the actions or none; False if a condition did not hold."""
+        named = [{verb: {"TableName": self._table, **what}} for one in actions for verb, what in one.items()]
+        try:
+            self._dynamodb.transact_write_items(TransactItems=named)
+        except self._dynamodb.exceptions.TransactionCanceledException as error:
+            if {reason["Code"] for reason in error.response["CancellationReasons"]} <= LOST:
+                return False
+            raise
+        return True
+
+    # decisions -----------------------------------------------------------------------------------------------
+    def record(self, decision: Decision, *, subject: str, now: datetime) -> bool:
+        """Add a decision. The same kind, subject and rule are recorded once; False if they were already."""
+        sk = f"{decision.kind}#{subject}#{decision.rule}"
+        body = {**decision.to_json(), "subject": subject, "at": iso(now)}
+        return self._transact(
+            {"Put": {"Item": _item("DECIDED", sk, {"at": iso(now)}), **ONLY_NEW}},
+            {"Put": {"Item": _item("DECISION", f"{iso(now)}#{sk}", body), **ONLY_NEW}},
+        )
+
+    def decisions(self) -> list[dict[str, Any]]:
+        return [json.loads(item["body"]["S"]) for item in self._query("DECISION")]
+
+    def was_told(self, about: str) -> bool:
+        return self._get("TOLD", about) is not None
+
+    def mark_told(self, about: str) -> None:
+        self._put("TOLD", about, {})
+
+    # the switch ----------------------------------------------------------------------------------------------
+    def paused(self) -> bool:
+        return (self._body("CONTROL", "paused") or {"paused": False})["paused"] is True
+
+    def set_paused(self, paused: bool, *, by: str, now: datetime) -> None:
+        self._put("CONTROL", "paused", {"paused": paused, "by": by, "at": iso(now)})
+
+    # snapshots -----------------------------------------------------------------------------------------------
+    def latest_snapshot(self) -> dict[str, Any] | None:
+        return self._body("SNAPSHOT", "latest")
+
+    def set_latest_snapshot(self, body: dict[str, Any]) -> None:
+        self._put("SNAPSHOT", "latest", body)
+
+    # training runs -------------------------------------------------------------------------------------------
+    def running(self, now: datetime) -> str | None:
+        """The run that holds the lease, unless the lease ran out."""
+        item = self._get("LEASE", "training")
+        if item is None or float(item["expires_at"]["N"]) <= now.timestamp():
+            return None
+        return str(item["run_id"]["S"])
+
+    def run(self, run_id: str) -> dict[str, Any] | None:
+        """{plan, status, started_at, execution_arn}; status is CLAIMED, STARTED or SETTLED."""
+        return self._body("RUN", run_id)
+
+    def runs(self) -> list[dict[str, Any]]:
+        return [json.loads(item["body"]["S"]) for item in self._query("RUN")]
+
+    def remaining_micro_usd(self, month: str, *, budget_micro_usd: int) -> int:
+        """What is left of a month's budget."""
+        item = self._get("BUDGET", month)
+        return budget_micro_usd - (int(item["reserved"]["N"]) if item else 0)
+
+    def claim(self, plan: Plan, *, now: datetime, budget_micro_usd: int) -> bool:
+        """Claim the run, take the lease and reserve the whole cost, all or nothing. False if any is not free."""
+        room = budget_micro_usd - plan.reserved_micro_usd
+        if room < 0:
+            return False
+        body = {"plan": plan.to_json(), "status": "CLAIMED", "claimed_at": iso(now)}
+        return self._transact(
+            {"Put": {"Item": _item("RUN", plan.run_id, body), **ONLY_NEW}},
+            {"Put": self._lease(plan, now)},
+            {
+                "Update": {
+                    "Key": _key("BUDGET", month_of(now)),
+                    "UpdateExpression": "SET reserved = if_not_exists(reserved, :none) + :cost",
+                    "ConditionExpression": "attribute_not_exists(reserved) OR reserved <= :room",
+                    "ExpressionAttributeValues": {
+                        ":none": {"N": "0"},
+                        ":cost": {"N": str(plan.reserved_micro_usd)},
+                        ":room": {"N": str(room)},
+                    },
+                }
+            },
+        )
+
+    def _lease(self, plan: Plan, now: datetime) -> dict[str, Any]:
+        """The put that takes the one training lease if it is free, ran out, or is this run's own."""
+        lease = {"run_id": {"S": plan.run_id}, "expires_at": {"N": str(plan.lease_until(now).timestamp())}}
+        return {
+            "Item": {**_key("LEASE", "training"), **lease},
+            "ConditionExpression": "attribute_not_exists(pk) OR expires_at <= :now OR run_id = :run",
+            "ExpressionAttributeValues": {":now": {"N": str(now.timestamp())}, ":run": lease["run_id"]},
+        }
+
+    def renew_lease(self, plan: Plan, *, now: datetime) -> bool:
+        """Take the lease again for a run that was claimed before; False if another run holds it."""
+        return self._put_if(**self._lease(plan, now))
+
+    def mark_started(self, run_id: str, *, execution_arn: str, now: datetime) -> None:
+        run = self.run(run_id)
+        assert run is not None
+        if run["status"] == "CLAIMED":
+            started = {"status": "STARTED", "execution_arn": execution_arn, "started_at": iso(now)}
+            self._put_if(Item=_item("RUN", run_id, {**run, **started}), **_still(run))
+
+    def settle(self, run_id: str, *, outcome: str, spent_micro_usd: int, now: datetime) -> bool:
+        """Close a run: give back what it did not spend and free the lease. False if it was closed before."""
+        run = self.run(run_id)
+        assert run is not None
+        if run["status"] == "SETTLED":
+            return False
+        ended = {"outcome": outcome, "spent_micro_usd": spent_micro_usd, "settled_at": iso(now)}
+        refund = run["plan"]["reserved_micro_usd"] - spent_micro_usd
+        settled = self._transact(
+            {
+                "Put": {
+                    "Item": _item("RUN", run_id, {**run, "status": "SETTLED", **ended}),
+                    **_still(run),
+                }
+            },
+            {
+                "Update": {
+                    "Key": _key("BUDGET", run["claimed_at"][:7]),
+                    "UpdateExpression": "SET reserved = reserved - :refund",
+                    "ExpressionAttributeValues": {":refund": {"N": str(refund)}},
+                }
+            },
+        )
+        if settled:
+            self._free_lease(run_id)
+        return settled
+
+    def _free_lease(self, run_id: str) -> None:
+        own = {"ConditionExpression": "run_id = :run", "ExpressionAttributeValues": {":run": {"S": run_id}}}
+        self._delete_if("LEASE", "training", **own)
+
+    def _delete_if(self, pk: str, sk: str, **condition: Any) -> None:
+        """Delete an item unless it is another one by now."""
+        try:
+            self._dynamodb.delete_item(TableName=self._table, Key=_key(pk, sk), **condition)
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return
+
+    def last_start(self) -> datetime | None:
+        """When the latest run was claimed."""
+        claimed = [run["claimed_at"] for run in self.runs()]
+        return utc(max(claimed)) if claimed else None
+
+    # releases ------------------------------------------------------------------------------------------------
+    def champion(self) -> Champion | None:
+        body = self._body("CHAMPION", "live")
+        return None if body is None else Champion(**body)
+
+    def crown(self, champion: Champion) -> None:
+        self._put("CHAMPION", "live", asdict(champion))
+
+    def open_release(self, record: ReleaseRecord, facts: dict[str, Any], *, now: datetime) -> bool:
+        """Take the one release lease; False if another release holds it."""
+        body = {
+            "release_id": record.release_id,
+            "parameter": record.to_parameter(),
+            **facts,
+            "opened_at": iso(now),
+        }
+        return self._put_if(Item=_item("LEASE", "release", body), **ONLY_NEW)
+
+    def open_release_body(self) -> dict[str, Any] | None:
+        return self._body("LEASE", "release")
+
+    def close_release(self, body: dict[str, Any], *, outcome: str, now: datetime) -> None:
+        """Keep how the release ended, and free its lease."""
+        self._put("RELEASE", body["release_id"], {**body, "outcome": outcome, "closed_at": iso(now)})
+        self._delete_if("LEASE", "release", **_still(body))
+
+    def releases(self) -> list[dict[str, Any]]:
+        return [json.loads(item["body"]["S"]) for item in self._query("RELEASE")]
+
+
+def _key(pk: str, sk: str) -> dict[str, Any]:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def _text(body: Any) -> str:
+    return json.dumps(body, sort_keys=True)
+
+
+def _item(pk: str, sk: str, body: Any) -> dict[str, Any]:
+    return {**_key(pk, sk), "body": {"S": _text(body)}}
+
+
+def _still(body: Any) -> dict[str, Any]:
+    """The condition that nobody changed this body in between."""
+    return {
+        "ConditionExpression": "body = :was",
+        "ExpressionAttributeValues": {":was": {"S": _text(body)}},
+    }
+
+
+def month_of(now: datetime) -> str:
+    """The budget month, UTC."""
+    return f"{now:%Y-%m}"
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)

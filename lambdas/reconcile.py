@@ -1,0 +1,95 @@
+"""Settle training runs: what the pipeline did, what the gate said, what it cost. A schedule catches lost events."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from domain.decision import Decision
+from domain.events import parse_pipeline_ended
+from domain.instances import micro_usd
+from domain.names import Prefix
+from domain.settings import ReconcileSettings
+from lambdas import aws, people
+from lambdas.ledger import Ledger, utc_now
+
+ENDED = ("Succeeded", "Failed", "Stopped")
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """A pipeline's end or a schedule -> the runs that were settled now."""
+    settings = ReconcileSettings.from_env(os.environ)
+    if event.get("detail-type") != "Scheduled Event":
+        parse_pipeline_ended(event, pipeline=settings.pipeline_name)
+    ledger = Ledger(settings.ledger_table)
+    open_runs = [run for run in ledger.runs() if run["status"] == "STARTED"]
+    return {"settled": [run["plan"]["run_id"] for run in open_runs if _settle(settings, ledger, run)]}
+
+
+def _settle(settings: ReconcileSettings, ledger: Ledger, run: dict[str, Any]) -> bool:
+    sagemaker, now = aws.client("sagemaker"), utc_now()
+    execution = sagemaker.describe_pipeline_execution(PipelineExecutionArn=run["execution_arn"])
+    outcome = execution["PipelineExecutionStatus"]
+    if outcome not in ENDED:
+        return False
+    run_id = run["plan"]["run_id"]
+    spent = _spent_micro_usd(settings, run["execution_arn"])
+    gate = _gate(settings, run_id, outcome, execution.get("FailureReason", ""))
+    ledger.record(gate, subject=run_id, now=now)
+    if gate.verdict != "passed":
+        people.tell(
+            ledger,
+            settings.topic_arn,
+            about=f"{run_id} settled",
+            subject=f"{settings.deployment}: training",
+            message=f"{settings.deployment}: {run_id} ended without a new model: {'; '.join(gate.reasons)}",
+        )
+    if not ledger.settle(run_id, outcome=outcome, spent_micro_usd=spent, now=now):
+        return False
+    aws.log("run settled", run=run_id, outcome=outcome, gate=gate.verdict, spent_usd=spent / 1e6)
+    return True
+
+
+def _gate(settings: ReconcileSettings, run_id: str, outcome: str, failure: str) -> Decision:
+    if outcome != "Succeeded":
+        return Decision(
+            "gate", "none", "pipeline-ended", (f"the pipeline is {outcome}: {failure or 'no reason given'}",)
+        )
+    key = f"{Prefix.RUNS}{run_id}/report/report.json"
+    report = json.loads(aws.read(aws.client("s3"), settings.artefacts_bucket, key))
+    gate = report["gate"]
+    facts = {"loss": report["loss"], "rows": report["rows"], "days": report["days"], **gate}
+    return Decision("gate", "passed" if gate["passed"] else "refused", gate["rule"], (gate["reason"],), facts)
+
+
+def _spent_micro_usd(settings: ReconcileSettings, execution_arn: str) -> int:
+    """Billed seconds of each job times the price of the instance that it got."""
+    sagemaker = aws.client("sagemaker")
+    steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=execution_arn)
+    found = (_billed(sagemaker, step.get("Metadata", {})) for step in steps["PipelineExecutionSteps"])
+    jobs = [job for job in found if job]
+    if not jobs:
+        return 0
+    request = {"price_of": sorted({instance for instance, _ in jobs})}
+    prices = aws.invoke(aws.client("lambda"), settings.choose_instance_function, request)
+    return sum(micro_usd(prices[instance] * seconds / 3600) for instance, seconds in jobs)
+
+
+def _billed(sagemaker: Any, metadata: dict[str, Any]) -> tuple[str, float] | None:
+    """A step's instance type and seconds; None where the step is no job. A job that never began has no times."""
+    if "TrainingJob" in metadata:
+        job = sagemaker.describe_training_job(TrainingJobName=_job_name(metadata["TrainingJob"]))
+        resources = job["ResourceConfig"]
+        instance = resources.get("SelectedInstanceType") or resources["InstanceType"]
+        return instance, float(job.get("BillableTimeInSeconds", 0))
+    if "ProcessingJob" in metadata:
+        job = sagemaker.describe_processing_job(ProcessingJobName=_job_name(metadata["ProcessingJob"]))
+        began, ended = job.get("ProcessingStartTime"), job.get("ProcessingEndTime")
+        seconds = (ended - began).total_seconds() if began and ended else 0.0
+        return job["ProcessingResources"]["ClusterConfig"]["InstanceType"], seconds
+    return None
+
+
+def _job_name(job: dict[str, str]) -> str:
+    return job["Arn"].rsplit("/", 1)[1]

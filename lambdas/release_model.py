@@ -1,0 +1,133 @@
+"""An approved package goes to production: write the immutable release record, point Serving at it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from domain.events import parse_approval
+from domain.instances import Workload
+from domain.names import RELEASE_SLOTS
+from domain.releases import Champion, ReleaseRecord, decide_release, next_release_id
+from domain.settings import ReleaseModelSettings
+from lambdas import aws
+from lambdas.ledger import Ledger, utc_now
+
+RELEASE_PARAMETER = "Release"
+
+
+class ReleaseBusyError(RuntimeError):
+    """Another release has not settled; the event is tried again."""
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """A package's approval -> the decision. The same approval twice makes one release."""
+    settings = ReleaseModelSettings.from_env(os.environ)
+    ledger, now = Ledger(settings.ledger_table), utc_now()
+    package_arn = parse_approval(event, group=settings.model_package_group).arn
+    opened = ledger.open_release_body()
+    if opened and opened["package_arn"] == package_arn:
+        return _update_serving(settings, opened)
+    decision = decide_release(
+        package_arn=package_arn,
+        champion=_live(settings, ledger.champion()),
+        in_flight=opened["release_id"] if opened else None,
+        paused=ledger.paused(),
+    )
+    if decision.verdict == "wait":
+        raise ReleaseBusyError("; ".join(decision.reasons))
+    if decision.verdict != "release":
+        ledger.record(decision, subject=package_arn, now=now)
+        return decision.to_json()
+    _require_settled(settings)
+    release_id = next_release_id([release["release_id"] for release in ledger.releases()])
+    ledger.record(decision, subject=f"{release_id}/{package_arn}", now=now)
+    record, facts = _record(settings, release_id, package_arn)
+    if not ledger.open_release(record, facts, now=now):
+        raise ReleaseBusyError("another release was opened in between")
+    body = ledger.open_release_body()
+    assert body is not None
+    return _update_serving(settings, body)
+
+
+def _live(settings: ReleaseModelSettings, champion: Champion | None) -> Champion | None:
+    """The champion, unless Serving was destroyed or deployed anew since: then nothing is live."""
+    if champion is None:
+        return None
+    given = {p["ParameterKey"]: p["ParameterValue"] for p in _serving(settings)["Parameters"]}
+    is_live = given.get(RELEASE_PARAMETER) == f"{settings.release_prefix}{champion.release_id}"
+    return champion if is_live else None
+
+
+def _serving(settings: ReleaseModelSettings) -> dict[str, Any]:
+    stacks = aws.client("cloudformation").describe_stacks(StackName=settings.serving_stack)["Stacks"]
+    stack: dict[str, Any] = stacks[0]
+    return stack
+
+
+def _require_settled(settings: ReleaseModelSettings) -> None:
+    """Before a release is opened: the end of somebody else's update would be taken for the end of this release."""
+    status = _serving(settings)["StackStatus"]
+    if status.endswith("_IN_PROGRESS"):
+        raise ReleaseBusyError(f"{settings.serving_stack} is {status}; try again when it has settled")
+
+
+def _record(
+    settings: ReleaseModelSettings, release_id: str, package_arn: str
+) -> tuple[ReleaseRecord, dict[str, Any]]:
+    package = aws.client("sagemaker").describe_model_package(ModelPackageName=package_arn)
+    container = package["InferenceSpecification"]["Containers"][0]
+    report_uri = package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
+    report = json.loads(aws.read_uri(aws.client("s3"), report_uri))
+    workload = Workload(component="Hosting", memory_gib=settings.memory_gib, vcpus=settings.vcpus)
+    answer = aws.invoke(
+        aws.client("lambda"), settings.choose_instance_function, {"workload": asdict(workload)}
+    )
+    types = tuple(candidate["instance_type"] for candidate in answer["candidates"][:RELEASE_SLOTS])
+    facts = {
+        "package_arn": package_arn,
+        "report_uri": report_uri,
+        "profile_uri": f"{report_uri.rsplit('/', 1)[0]}/profile.json",
+        "heldout_loss": report["heldout_loss"],
+    }
+    return ReleaseRecord(release_id, container["ModelDataUrl"], container["Image"], package_arn, types), facts
+
+
+def _keep_record(key: str, value: str) -> None:
+    """Write the immutable record. Raises RuntimeError if the key holds another one."""
+    ssm = aws.client("ssm")
+    try:
+        ssm.put_parameter(Name=key, Value=value, Type="StringList", Overwrite=False)
+    except ssm.exceptions.ParameterAlreadyExists:
+        held = [found["Value"] for found in ssm.get_parameters(Names=[key])["Parameters"]]
+        if held != [value]:
+            raise RuntimeError(
+                f"{key}: got {value!r} to write, but it holds {held}; a record never changes: "
+                "did an older deployment leave it behind? Delete it, then approve the package again"
+            ) from None
+        aws.log("the release record was written before", key=key)
+
+
+def _update_serving(settings: ReleaseModelSettings, body: dict[str, Any]) -> dict[str, Any]:
+    """Both steps may be done again: the record never changes, and the same key twice is no update."""
+    key = f"{settings.release_prefix}{body['release_id']}"
+    _keep_record(key, body["parameter"])
+    declared = [parameter["ParameterKey"] for parameter in _serving(settings)["Parameters"]]
+    kept = [name for name in declared if name != RELEASE_PARAMETER]
+    parameters = [{"ParameterKey": name, "UsePreviousValue": True} for name in kept]
+    try:
+        aws.client("cloudformation").update_stack(
+            StackName=settings.serving_stack,
+            UsePreviousTemplate=True,
+            Parameters=[{"ParameterKey": RELEASE_PARAMETER, "ParameterValue": key}, *parameters],
+            ClientRequestToken=f"release-{body['release_id']}",
+        )
+    except ClientError as error:
+        if "No updates are to be performed" not in str(error):
+            raise
+    aws.log("release started", release=body["release_id"], package=body["package_arn"])
+    return {"release_id": body["release_id"], "package": body["package_arn"]}

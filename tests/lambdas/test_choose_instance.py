@@ -1,0 +1,41 @@
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from domain.instances import NothingFitsError, Workload
+from domain.prices import PriceError
+from domain.settings import ChooseInstanceSettings
+from lambdas import choose_instance
+from tests.lambdas.local import Local
+
+SETTINGS = ChooseInstanceSettings(region="us-east-1")
+
+
+def choose(local: Local, event: dict[str, Any]) -> dict[str, Any]:
+    return local.run(choose_instance, SETTINGS, event)
+
+
+def test_the_cheapest_type_comes_first_and_each_other_one_has_its_cost_or_its_reason(local: Local) -> None:
+    answer = choose(local, {"workload": asdict(Workload("Hosting", memory_gib=4, vcpus=2))})
+    costs = [candidate["expected_usd"] for candidate in answer["candidates"]]
+    assert costs == sorted(costs)
+    assert all(reason for _, reason in answer["refused"])
+    assert answer["prices_as_of"] == "2026-09-27"
+
+
+def test_the_price_of_named_types_is_the_tables(local: Local) -> None:
+    assert choose(local, {"price_of": ["ml.m5.large", "ml.c5.2xlarge"]}) == {
+        "ml.m5.large": 0.115,
+        "ml.c5.2xlarge": 0.408,
+    }
+
+
+def test_a_type_without_a_price_is_refused(local: Local) -> None:
+    with pytest.raises(PriceError, match=r"no price for ml\.unknown in us-east-1"):
+        choose(local, {"price_of": ["ml.unknown"]})
+
+
+def test_a_workload_that_nothing_fits_is_an_error_with_advice(local: Local) -> None:
+    with pytest.raises(NothingFitsError, match="lower memory_gib"):
+        choose(local, {"workload": asdict(Workload("Hosting", memory_gib=24_577))})

@@ -1,0 +1,284 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import boto3
+import pytest
+
+from domain.names import Names
+from domain.releases import Champion, ReleaseRecord
+from domain.settings import ReleaseModelSettings
+from lambdas import release_model
+from lambdas.release_model import ReleaseBusyError
+from tests.lambdas.local import DEPLOYMENT, IMAGE, NOW, Local, Scripted, refused
+
+SERVING = f"{DEPLOYMENT}-serving"
+PREFIX = Names("tideline", "dev").release_prefix
+SETTINGS = ReleaseModelSettings(
+    model_package_group=DEPLOYMENT,
+    serving_stack=SERVING,
+    release_prefix=PREFIX,
+    ledger_table="ledger",
+    choose_instance_function="choose",
+    memory_gib=4.0,
+    vcpus=2,
+)
+
+
+class Serving:
+    """The Serving stack: its status, and what an update is answered with."""
+
+    def __init__(self) -> None:
+        self.status = "UPDATE_COMPLETE"
+        self.release = f"{PREFIX}none"
+        self.error: Exception | None = None
+
+    def describe(self, **_: Any) -> dict[str, Any]:
+        parameters = [
+            {"ParameterKey": "BootstrapVersion", "ParameterValue": "x"},
+            {"ParameterKey": "Release", "ParameterValue": self.release},
+        ]
+        stack = {
+            "StackName": SERVING,
+            "CreationTime": NOW,
+            "StackStatus": self.status,
+            "Parameters": parameters,
+        }
+        return {"Stacks": [stack]}
+
+    def update(self, **_: Any) -> dict[str, Any]:
+        if self.error:
+            raise self.error
+        return {"StackId": "arn:stack"}
+
+
+@pytest.fixture
+def serving() -> Serving:
+    return Serving()
+
+
+@pytest.fixture
+def cloudformation(local: Local, serving: Serving) -> Scripted:
+    return local.script("cloudformation", describe_stacks=serving.describe, update_stack=serving.update)
+
+
+Register = Callable[[], str]
+
+
+@pytest.fixture
+def register(local: Local) -> Register:
+    sagemaker = boto3.client("sagemaker")
+    sagemaker.create_model_package_group(ModelPackageGroupName=DEPLOYMENT, ModelPackageGroupDescription="x")
+
+    def registered() -> str:
+        number = len(
+            sagemaker.list_model_packages(ModelPackageGroupName=DEPLOYMENT)["ModelPackageSummaryList"]
+        )
+        report = local.put_json(
+            f"s3://artefacts/runs/run-{number}/report/report.json", {"heldout_loss": 0.125}
+        )
+        container = {"Image": IMAGE, "ModelDataUrl": f"s3://artefacts/runs/run-{number}/model/model.tar.gz"}
+        package: str = sagemaker.create_model_package(
+            ModelPackageGroupName=DEPLOYMENT,
+            ModelApprovalStatus="Approved",
+            InferenceSpecification={
+                "Containers": [container],
+                "SupportedContentTypes": ["text/csv"],
+                "SupportedResponseMIMETypes": ["text/csv"],
+            },
+            ModelMetrics={
+                "ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": report}}
+            },
+        )["ModelPackageArn"]
+        return package
+
+    return registered
+
+
+Approve = Callable[[str], dict[str, Any]]
+
+
+@pytest.fixture
+def approve(local: Local, cloudformation: Scripted) -> Approve:
+    def approved(package: str) -> dict[str, Any]:
+        detail = {
+            "ModelPackageGroupName": DEPLOYMENT,
+            "ModelApprovalStatus": "Approved",
+            "ModelPackageArn": package,
+        }
+        event = {
+            "source": "aws.sagemaker",
+            "detail-type": "SageMaker Model Package State Change",
+            "detail": detail,
+        }
+        return local.run(release_model, SETTINGS, event)
+
+    return approved
+
+
+def parameter(release_id: str) -> str:
+    value: str = boto3.client("ssm").get_parameter(Name=f"{PREFIX}{release_id}")["Parameter"]["Value"]
+    return value
+
+
+def close(local: Local, outcome: str) -> None:
+    body = local.ledger.open_release_body()
+    assert body is not None
+    local.ledger.close_release(body, outcome=outcome, now=NOW)
+
+
+def test_an_approved_package_becomes_a_record_and_serving_is_pointed_at_it(
+    local: Local, approve: Approve, register: Register, cloudformation: Scripted
+) -> None:
+    package = register()
+    assert approve(package) == {"release_id": "000001", "package": package}
+    record = ReleaseRecord.from_parameter(parameter("000001"))
+    assert (record.release_id, record.package_arn, record.image) == ("000001", package, IMAGE)
+    assert record.model_data == "s3://artefacts/runs/run-0/model/model.tar.gz"
+    assert len(record.instance_types) == 3
+    (update,) = cloudformation.called("update_stack")
+    assert update == {
+        "StackName": SERVING,
+        "UsePreviousTemplate": True,
+        "Parameters": [
+            {"ParameterKey": "Release", "ParameterValue": f"{PREFIX}000001"},
+            {"ParameterKey": "BootstrapVersion", "UsePreviousValue": True},
+        ],
+        "ClientRequestToken": "release-000001",
+    }
+    assert local.decisions("release") == [("release", "approved")]
+
+
+def test_what_the_champion_will_be_measured_by_is_kept_with_the_open_release(
+    local: Local, approve: Approve, register: Register
+) -> None:
+    approve(register())
+    body = local.ledger.open_release_body()
+    assert body is not None
+    assert body["heldout_loss"] == 0.125
+    assert body["profile_uri"] == "s3://artefacts/runs/run-0/report/profile.json"
+
+
+def test_the_instances_are_asked_for_hosting_with_what_the_config_says(
+    local: Local, approve: Approve, register: Register
+) -> None:
+    approve(register())
+    ((name, payload),) = local.invoked
+    assert name == "choose"
+    workload = payload["workload"]
+    assert (workload["component"], workload["memory_gib"], workload["vcpus"]) == ("Hosting", 4.0, 2)
+    assert workload["deadline_minutes"] is None
+
+
+def test_the_same_approval_twice_is_one_release(
+    local: Local, approve: Approve, register: Register, cloudformation: Scripted
+) -> None:
+    package = register()
+    assert approve(package) == approve(package)
+    names = [one["Name"] for one in boto3.client("ssm").describe_parameters()["Parameters"]]
+    assert names == [f"{PREFIX}000001"]
+    first, second = cloudformation.called("update_stack")
+    assert first == second
+    assert local.decisions("release") == [("release", "approved")]
+
+
+def test_another_approval_waits_while_a_release_is_in_flight(
+    local: Local, approve: Approve, register: Register
+) -> None:
+    approve(register())
+    second = register()
+    with pytest.raises(ReleaseBusyError, match="release 000001 has not settled"):
+        approve(second)
+    close(local, "live")
+    assert approve(second)["release_id"] == "000002"
+
+
+def test_nothing_is_opened_while_serving_is_in_somebody_elses_update(
+    local: Local, approve: Approve, register: Register, serving: Serving
+) -> None:
+    package = register()
+    serving.status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+    with pytest.raises(ReleaseBusyError, match="serving is UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"):
+        approve(package)
+    assert local.ledger.open_release_body() is None
+    serving.status = "UPDATE_COMPLETE"
+    assert approve(package)["release_id"] == "000001"
+
+
+def test_no_updates_is_success(local: Local, approve: Approve, register: Register, serving: Serving) -> None:
+    serving.error = refused("ValidationError", "No updates are to be performed.")
+    assert approve(register())["release_id"] == "000001"
+
+
+def test_any_other_refusal_of_the_update_comes_again_and_is_the_same_release_then(
+    local: Local, approve: Approve, register: Register, serving: Serving
+) -> None:
+    package = register()
+    serving.error = refused("ThrottlingException", "Rate exceeded")
+    with pytest.raises(Exception, match="Rate exceeded"):
+        approve(package)
+    serving.error = None
+    assert approve(package)["release_id"] == "000001"
+    assert ReleaseRecord.from_parameter(parameter("000001")).package_arn == package
+
+
+def test_a_record_that_an_older_deployment_left_is_never_taken_for_ours(
+    approve: Approve, register: Register, cloudformation: Scripted
+) -> None:
+    left = "000001,s3://old/m.tar.gz,repo@sha256:0,arn:package/0,ml.m5.large,-,-"
+    boto3.client("ssm").put_parameter(Name=f"{PREFIX}000001", Value=left, Type="StringList")
+    with pytest.raises(RuntimeError, match="a record never changes"):
+        approve(register())
+    assert parameter("000001") == left
+    assert cloudformation.called("update_stack") == []
+
+
+def test_the_champion_is_released_again_where_serving_was_deployed_anew(
+    local: Local, approve: Approve, register: Register, cloudformation: Scripted
+) -> None:
+    package = register()
+    local.ledger.crown(Champion("000001", package, "s3://m", IMAGE, "s3://r", "s3://p", 0.1, "2013"))
+    assert approve(package)["package"] == package
+    assert len(cloudformation.called("update_stack")) == 1
+
+
+def test_the_live_package_is_not_released_again(
+    local: Local, approve: Approve, register: Register, cloudformation: Scripted, serving: Serving
+) -> None:
+    package = register()
+    serving.release = f"{PREFIX}000001"
+    local.ledger.crown(Champion("000001", package, "s3://m", IMAGE, "s3://r", "s3://p", 0.1, "2013"))
+    answer = approve(package)
+    assert (answer["verdict"], answer["rule"]) == ("skip", "already-live")
+    assert cloudformation.called("update_stack") == []
+
+
+def test_while_paused_an_approval_changes_nothing(
+    local: Local, approve: Approve, register: Register, cloudformation: Scripted
+) -> None:
+    local.ledger.set_paused(True, by="ops", now=NOW)
+    assert approve(register())["rule"] == "paused"
+    assert cloudformation.called("update_stack") == []
+    assert local.ledger.open_release_body() is None
+
+
+def test_a_package_that_failed_may_be_approved_again_as_a_release_of_its_own(
+    local: Local, approve: Approve, register: Register
+) -> None:
+    package = register()
+    approve(package)
+    close(local, "failed")
+    assert approve(package)["release_id"] == "000002"
+    assert local.decisions("release") == [("release", "approved")] * 2
+
+
+def test_a_package_of_another_group_is_an_error_of_the_wiring(local: Local, cloudformation: Scripted) -> None:
+    detail = {"ModelPackageGroupName": "x", "ModelApprovalStatus": "Approved", "ModelPackageArn": "arn"}
+    event = {
+        "source": "aws.sagemaker",
+        "detail-type": "SageMaker Model Package State Change",
+        "detail": detail,
+    }
+    with pytest.raises(ValueError, match="allowed: 'tideline-dev'"):
+        local.run(release_model, replace(SETTINGS), json.loads(json.dumps(event)))

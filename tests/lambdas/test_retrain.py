@@ -1,0 +1,160 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from domain.decision import Decision
+from domain.settings import RetrainSettings
+from domain.training_run import Request
+from lambdas import retrain
+from tests.lambdas.local import DEPLOYMENT, NOW, Local
+from tests.lambdas.test_ledger import PLAN
+
+INCIDENT = "tideline-dev-loss@2013-04-20T12:59:00Z"
+SETTINGS = RetrainSettings(
+    deployment=DEPLOYMENT,
+    alarm_name="tideline-dev-loss",
+    ledger_table="ledger",
+    topic_arn="",
+    start_training_function="start-training",
+    mode="on",
+    cooldown_days=14.0,
+)
+
+
+def alarm(**changed: Any) -> dict[str, Any]:
+    return {
+        "source": "aws.cloudwatch",
+        "detail-type": "CloudWatch Alarm State Change",
+        "time": "2013-04-20T12:59:00Z",
+        "detail": {"alarmName": "tideline-dev-loss", "state": {"value": "ALARM", "reason": "1.5 > 1.2"}},
+        **changed,
+    }
+
+
+def batch(*bodies: object) -> dict[str, Any]:
+    texts = [body if isinstance(body, str) else json.dumps(body) for body in bodies]
+    return {"Records": [{"messageId": f"m{i}", "body": text} for i, text in enumerate(texts)]}
+
+
+def training(verdict: str, rule: str) -> Callable[..., dict[str, Any]]:
+    answer = {"decision": Decision("training", verdict, rule, ("so it is",)).to_json(), "plan": None}
+    return lambda **_: answer
+
+
+Deliver = Callable[..., list[str]]
+
+
+@pytest.fixture
+def deliver(local: Local) -> Deliver:
+    local.functions["start-training"] = training("start", "alarm")
+
+    def delivered(*bodies: object, **changed: Any) -> list[str]:
+        settings = replace(SETTINGS, topic_arn=local.topic_arn, **changed)
+        answer = local.run(retrain, settings, batch(*(bodies or (alarm(),))))
+        return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
+
+    return delivered
+
+
+def test_an_alarm_asks_for_a_run_in_the_name_of_its_incident(local: Local, deliver: Deliver) -> None:
+    assert deliver() == []
+    assert local.invoked == [("start-training", {"cause": "alarm", "incident": INCIDENT})]
+    assert local.decisions("retrain") == [("start", "alarm")]
+    assert local.messages() == []
+
+
+def test_of_a_batch_only_the_bad_message_comes_again(local: Local, deliver: Deliver) -> None:
+    wrong = alarm(source="aws.ec2")
+    assert deliver("no JSON", alarm(), wrong) == ["m0", "m2"]
+    assert len(local.invoked) == 1
+
+
+def test_advice_is_given_once_however_often_the_message_comes(local: Local, deliver: Deliver) -> None:
+    deliver(mode="advise")
+    deliver(mode="advise")
+    (message,) = local.messages()
+    assert message == (
+        "tideline-dev: advise (retraining-advise), the config says retraining: advise; a person decides. "
+        "Alarm at 2013-04-20T12:59:00Z."
+    )
+    assert local.invoked == []
+
+
+def test_advice_that_could_not_be_sent_is_sent_when_the_message_comes_again(
+    local: Local, deliver: Deliver
+) -> None:
+    assert deliver(mode="advise") == []
+    local.messages()
+    topic, local.topic_arn = local.topic_arn, local.topic_arn + "-gone"
+    later = alarm(time="2013-04-20T14:00:00Z")
+    assert deliver(later, mode="advise") == ["m0"]
+    local.topic_arn = topic
+    assert deliver(later, mode="advise") == []
+    assert len(local.messages()) == 1
+
+
+def test_people_are_told_when_the_budget_refuses_what_the_alarm_asked_for(
+    local: Local, deliver: Deliver
+) -> None:
+    local.functions["start-training"] = training("skip", "over-budget")
+    assert deliver() == []
+    assert local.messages() == ["tideline-dev: skip (over-budget), so it is. Alarm at 2013-04-20T12:59:00Z."]
+
+
+def test_a_run_that_could_not_be_started_is_tried_again_although_it_holds_the_lease(
+    local: Local, deliver: Deliver
+) -> None:
+    run_id = Request("alarm", INCIDENT).run_id(DEPLOYMENT)
+
+    def breaks(**_: Any) -> dict[str, Any]:
+        plan = replace(PLAN, run_id=run_id, cause="alarm", incident=INCIDENT)
+        assert local.ledger.claim(plan, now=NOW, budget_micro_usd=10**9)
+        raise RuntimeError("start-training: ThrottlingException: slow down")
+
+    local.functions["start-training"] = breaks
+    assert deliver() == ["m0"]
+    local.functions["start-training"] = training("start", "claimed-before")
+    assert deliver() == []
+    assert len(local.invoked) == 2
+    assert local.messages() == []
+
+
+def test_a_second_alarm_within_the_cooldown_is_suppressed_and_told(local: Local, deliver: Deliver) -> None:
+    local.ledger.claim(PLAN, now=NOW, budget_micro_usd=10**9)
+    local.ledger.settle("run-1", outcome="Succeeded", spent_micro_usd=0, now=NOW)
+    assert deliver(alarm(time="2013-04-25T13:00:00Z")) == []
+    assert local.decisions("retrain") == [("suppress", "cooldown")]
+    assert "cooling down until 2013-05-04T13:00:00Z" in local.messages()[0]
+    assert local.invoked == []
+    deliver(alarm(time="2013-05-05T13:00:00Z"))
+    assert len(local.invoked) == 1
+
+
+def test_a_run_in_flight_is_left_alone(local: Local, deliver: Deliver) -> None:
+    local.ledger.claim(PLAN, now=NOW, budget_micro_usd=10**9)
+    deliver()
+    assert local.decisions("retrain") == [("suppress", "in-flight")]
+    assert local.invoked == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "paused", "rule"), [("off", False, "retraining-off"), ("on", True, "paused")]
+)
+def test_who_switched_it_off_is_obeyed(
+    local: Local, deliver: Deliver, mode: str, paused: bool, rule: str
+) -> None:
+    local.ledger.set_paused(paused, by="ops", now=NOW)
+    deliver(mode=mode)
+    assert local.decisions("retrain") == [("suppress", rule)]
+    assert local.invoked == []
+
+
+def test_the_next_alarm_is_an_incident_of_its_own(local: Local, deliver: Deliver) -> None:
+    deliver(alarm(), alarm(time="2013-04-21T12:59:00Z"))
+    assert [payload["incident"] for _, payload in local.invoked] == [
+        INCIDENT,
+        "tideline-dev-loss@2013-04-21T12:59:00Z",
+    ]

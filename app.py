@@ -1,0 +1,18 @@
+"""What the CDK CLI runs: every environment in config/, with the conformance rules on."""
+
+import os
+import sys
+
+from config.schema import ConfigError
+from stacks.app import build
+
+try:
+    app = build()
+except ConfigError as error:
+    sys.exit(f"tideline: {error}")
+if os.environ.get("CDK_VALIDATION") != "false":
+    # Loading the rules takes a second that a plain synth need not wait.
+    from stacks.conformance import add_rules
+
+    add_rules(app)
+app.synth()

@@ -1,0 +1,40 @@
+"""The cost of a stage that stands still, counted from its own constructs and the price table."""
+
+from __future__ import annotations
+
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from config.schema import PRICES, Config
+from domain.idle_cost import IdleCost, Standing, idle_cost
+from domain.instances import Candidate, Workload, choose
+from domain.names import METRIC_UNITS
+from domain.prices import parse_prices
+
+
+def choose_serving_instance(config: Config) -> Candidate:
+    """The type that `choose_instance` would put first for the endpoint; raises if none fits, before any deploy."""
+    book = parse_prices((PRICES / f"{config.region}.csv").read_text(), config.region)
+    serving = config.serving
+    return choose(book, Workload("Hosting", memory_gib=serving.memory_gib, vcpus=serving.vcpus)).winner
+
+
+def idle_cost_of(scope: Construct, config: Config, instance: Candidate) -> IdleCost:
+    constructs = scope.node.find_all()
+
+    def count(kind: type) -> int:
+        return sum(isinstance(construct, kind) for construct in constructs)
+
+    return idle_cost(
+        Standing(
+            instance_usd_per_hour=instance.usd_per_hour,
+            instance_count=config.serving.instance_count,
+            new_keys=count(kms.CfnKey),
+            alarms=count(cloudwatch.CfnAlarm),
+            custom_metrics=len(METRIC_UNITS),
+            dashboards=count(cloudwatch.CfnDashboard),
+            polled_queues=count(lambda_.CfnEventSourceMapping),
+        )
+    )

@@ -1,0 +1,62 @@
+"""The one key under which all data at rest lies, and the AWS services that may use it without a role of ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from domain.names import Names
+from stacks.permissions import arn
+
+
+def deployment_key(scope: Construct, names: Names, brought_key_arn: str | None) -> kms.IKey:
+    """The brought key, or a new one. Either way grants go into the roles' policies, never into the key's.
+
+    A brought key is not touched, no alias is made, and its own policy must hold, beside the usual statement that
+    lets the account's IAM policies decide (`kms:*` for the account's root):
+
+    - logs.<region>.amazonaws.com: kms:Encrypt, Decrypt, ReEncrypt*, GenerateDataKey*, DescribeKey, where
+      kms:EncryptionContext:aws:logs:arn is like <account>:log-group:/aws/lambda/<name>-<environment>-*
+    - cloudwatch.amazonaws.com and events.amazonaws.com: kms:Decrypt, GenerateDataKey*, where aws:SourceAccount is
+      the account: alarms publish to the encrypted topic, rules send to encrypted queues
+    """
+    if brought_key_arn:
+        return kms.Key.from_key_arn(scope, "Key", brought_key_arn)
+    key = kms.Key(
+        scope,
+        "Key",
+        alias=f"alias/{names.deployment}",
+        description=f"All data at rest of {names.deployment}",
+        enable_key_rotation=True,
+        removal_policy=RemovalPolicy.RETAIN,
+    )
+    for statement in service_statements(Stack.of(scope), names):
+        key.add_to_resource_policy(statement)
+    # By its ARN, as a brought key: otherwise each queue and topic of other stacks would write into this policy.
+    return kms.Key.from_key_arn(scope, "KeyByArn", key.key_arn)
+
+
+def service_statements(stack: Stack, names: Names) -> list[iam.PolicyStatement]:
+    """CloudWatch Logs for our functions' log groups only; alarms and rules of this account only."""
+    groups = arn(stack, "logs", f"log-group:/aws/lambda/{names.deployment}-*")
+    ours = {"StringEquals": {"aws:SourceAccount": stack.account}}
+    return [
+        _statement(
+            f"logs.{stack.region}.amazonaws.com",
+            ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
+            {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
+        ),
+        _statement("cloudwatch.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey*"], ours),
+        # EventBridge sends to queues alone. To an encrypted topic it could not: there SNS carries no aws:SourceAccount.
+        _statement("events.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey*"], ours),
+    ]
+
+
+def _statement(service: str, actions: list[str], conditions: dict[str, Any]) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        principals=[iam.ServicePrincipal(service)], actions=actions, resources=["*"], conditions=conditions
+    )

@@ -1,0 +1,207 @@
+"""The training pipeline as plain values: check data -> train -> evaluate -> gate -> register.
+
+CDK tokens go in as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from config.schema import Gate
+from domain.names import Prefix
+from domain.training_run import PROCESSING_MAX_MINUTES
+
+ML = "/opt/ml/processing"
+VOLUME_GIB = 30
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What the definition needs from the stacks, as text or tokens."""
+
+    image: str
+    job_role_arn: str
+    artefacts_bucket: str
+    kms_key_arn: str
+    model_package_group: str
+    approval_status: str
+    gate: Gate
+
+
+def parameter(name: str) -> dict[str, str]:
+    return {"Get": f"Parameters.{name}"}
+
+
+def run_uri(wiring: Wiring, *tail: str) -> dict[str, Any]:
+    """s3://<artefacts>/runs/<run id>/<tail>: all that one run writes stands together."""
+    base = f"s3://{wiring.artefacts_bucket}/{Prefix.RUNS.rstrip('/')}"
+    return {"Std:Join": {"On": "/", "Values": [base, parameter("RunId"), *tail]}}
+
+
+def _input(name: str, uri: Any, *, data_type: str = "S3Prefix") -> dict[str, Any]:
+    return {
+        "InputName": name,
+        "S3Input": {
+            "S3Uri": uri,
+            "LocalPath": f"{ML}/{name}",
+            "S3DataType": data_type,
+            "S3InputMode": "File",
+        },
+    }
+
+
+def _output(wiring: Wiring, name: str) -> dict[str, Any]:
+    location = {"S3Uri": run_uri(wiring, name), "LocalPath": f"{ML}/{name}", "S3UploadMode": "EndOfJob"}
+    return {"OutputName": name, "S3Output": location}
+
+
+def _output_uri(step: str, name: str) -> dict[str, str]:
+    return {"Get": f"Steps.{step}.ProcessingOutputConfig.Outputs['{name}'].S3Output.S3Uri"}
+
+
+def _processing(
+    wiring: Wiring,
+    name: str,
+    command: str,
+    *,
+    inputs: list[dict[str, Any]],
+    outputs: list[str],
+    environment: dict[str, str],
+) -> dict[str, Any]:
+    cluster = {
+        "InstanceCount": 1,
+        "InstanceType": parameter("ProcessingInstanceType"),
+        "VolumeSizeInGB": VOLUME_GIB,
+        "VolumeKmsKeyId": wiring.kms_key_arn,
+    }
+    arguments = {
+        "RoleArn": wiring.job_role_arn,
+        "ProcessingResources": {"ClusterConfig": cluster},
+        "AppSpecification": {
+            "ImageUri": wiring.image,
+            "ContainerEntrypoint": ["python", "-m", "training", command],
+        },
+        "Environment": environment,
+        "ProcessingInputs": inputs,
+        "ProcessingOutputConfig": {
+            "KmsKeyId": wiring.kms_key_arn,
+            "Outputs": [_output(wiring, output) for output in outputs],
+        },
+        "StoppingCondition": {"MaxRuntimeInSeconds": PROCESSING_MAX_MINUTES * 60},
+        "NetworkConfig": {"EnableNetworkIsolation": True},
+    }
+    return {"Name": name, "Type": "Processing", "Arguments": arguments}
+
+
+def check_data_step(wiring: Wiring) -> dict[str, Any]:
+    return _processing(
+        wiring,
+        "CheckData",
+        "prepare",
+        inputs=[
+            _input("snapshot", parameter("SnapshotUri")),
+            _input("parts", parameter("PartsUri"), data_type="ManifestFile"),
+        ],
+        outputs=["train", "test", "checks"],
+        environment={"HOLDOUT_DAYS": str(wiring.gate.holdout_days)},
+    )
+
+
+def train_step(wiring: Wiring) -> dict[str, Any]:
+    channel = {
+        "ChannelName": "train",
+        "DataSource": {
+            "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": _output_uri("CheckData", "train")}
+        },
+    }
+    arguments = {
+        "AlgorithmSpecification": {
+            "TrainingImage": wiring.image,
+            "TrainingInputMode": "File",
+            "MetricDefinitions": [{"Name": "train:loss", "Regex": r"train:loss=([0-9.eE+-]+)"}],
+        },
+        "RoleArn": wiring.job_role_arn,
+        "ResourceConfig": {
+            "InstanceCount": 1,
+            "InstanceType": parameter("TrainingInstanceType"),
+            "VolumeSizeInGB": VOLUME_GIB,
+            "VolumeKmsKeyId": wiring.kms_key_arn,
+        },
+        "StoppingCondition": {"MaxRuntimeInSeconds": parameter("MaxRuntimeSeconds")},
+        "InputDataConfig": [channel],
+        "OutputDataConfig": {"S3OutputPath": run_uri(wiring, "model"), "KmsKeyId": wiring.kms_key_arn},
+        "EnableNetworkIsolation": True,
+    }
+    return {"Name": "Train", "Type": "Training", "Arguments": arguments}
+
+
+MODEL_DATA = {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}
+
+
+def evaluate_step(wiring: Wiring) -> dict[str, Any]:
+    step = _processing(
+        wiring,
+        "Evaluate",
+        "evaluate",
+        inputs=[
+            _input("model", MODEL_DATA),
+            _input("train", _output_uri("CheckData", "train")),
+            _input("test", _output_uri("CheckData", "test")),
+            _input("plan", run_uri(wiring, "plan")),
+        ],
+        outputs=["report"],
+        environment={"GATE_MARGIN": str(wiring.gate.margin), "GATE_RESAMPLES": str(wiring.gate.resamples)},
+    )
+    report = {"PropertyFileName": "Report", "OutputName": "report", "FilePath": "report.json"}
+    return {**step, "PropertyFiles": [report]}
+
+
+def register_step(wiring: Wiring) -> dict[str, Any]:
+    def source(file: str) -> dict[str, Any]:
+        return {"ContentType": "application/json", "S3Uri": run_uri(wiring, "report", file)}
+
+    arguments = {
+        "ModelPackageGroupName": wiring.model_package_group,
+        "ModelApprovalStatus": wiring.approval_status,
+        "InferenceSpecification": {
+            "Containers": [{"Image": wiring.image, "ModelDataUrl": MODEL_DATA}],
+            "SupportedContentTypes": ["text/csv", "application/json"],
+            "SupportedResponseMIMETypes": ["text/csv", "application/json"],
+        },
+        "ModelMetrics": {
+            "ModelQuality": {"Statistics": source("report.json")},
+            "ModelDataQuality": {"Statistics": source("profile.json")},
+        },
+        "CustomerMetadataProperties": {"RunId": parameter("RunId")},
+    }
+    return {"Name": "Register", "Type": "RegisterModel", "Arguments": arguments}
+
+
+def gate_step(wiring: Wiring) -> dict[str, Any]:
+    passed = {
+        "Type": "Equals",
+        "LeftValue": {
+            "Std:JsonGet": {
+                "PropertyFile": {"Get": "Steps.Evaluate.PropertyFiles.Report"},
+                "Path": "gate.passed",
+            }
+        },
+        "RightValue": True,
+    }
+    arguments = {"Conditions": [passed], "IfSteps": [register_step(wiring)], "ElseSteps": []}
+    return {"Name": "Gate", "Type": "Condition", "Arguments": arguments}
+
+
+def pipeline_definition(wiring: Wiring) -> dict[str, Any]:
+    """The whole definition, in the schema of 2020-12-01. A refused model ends the run well, without a package."""
+    text = ("RunId", "SnapshotUri", "PartsUri", "TrainingInstanceType", "ProcessingInstanceType")
+    return {
+        "Version": "2020-12-01",
+        "Metadata": {},
+        "Parameters": [
+            *({"Name": name, "Type": "String"} for name in text),
+            {"Name": "MaxRuntimeSeconds", "Type": "Integer", "DefaultValue": 3600},
+        ],
+        "Steps": [check_data_step(wiring), train_step(wiring), evaluate_step(wiring), gate_step(wiring)],
+    }

@@ -1,0 +1,257 @@
+"""What closes the loop: alarm -> queue -> retrain, pipeline's end -> reconcile, approval -> release -> record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda_event_sources as sources
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from config.schema import Config
+from domain.names import Names, Prefix
+from domain.settings import (
+    ReconcileSettings,
+    RecordReleaseSettings,
+    ReleaseModelSettings,
+    RetrainSettings,
+    Settings,
+)
+from stacks.acknowledgements import acknowledge
+from stacks.functions import DELIVERY_ATTEMPTS, PythonFunction, encrypted_queue
+from stacks.monitoring import MonitoringStack
+from stacks.permissions import allow_pass_role, arn
+from stacks.serving import ServingStack
+from stacks.serving_roles import VERSIONED, parameters_of_serving
+from stacks.storage import StorageStack
+from stacks.training import TrainingStack
+
+SETTLED = ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED"]
+
+
+class RetrainingStack(Stack):
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: Config,
+        storage: StorageStack,
+        training: TrainingStack,
+        serving: ServingStack,
+        monitoring: MonitoringStack,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(scope, construct_id, **kwargs)
+        self.config, self.storage, self.training, self.monitoring = config, storage, training, monitoring
+        self.names = Names(config.name, config.environment)
+        self.serving_stack = serving.stack_name
+        functions = [self._retrain(), self._reconcile(), self._release_model(), self._record_release()]
+        elsewhere = [
+            training.start_training,
+            training.build_snapshot,
+            training.choose_instance,
+            monitoring.check_drift,
+        ]
+        for function in (*functions, *elsewhere):
+            self._tell_of_dead_letters(function.node.id, function.dead_letters)
+
+    def _function(self, construct_id: str, handler: str, settings: Settings) -> PythonFunction:
+        return PythonFunction(
+            self,
+            construct_id,
+            handler=handler,
+            config=self.config,
+            settings=settings,
+            key=self.storage.key,
+        )
+
+    def _ledger(self, function: PythonFunction, *verbs: str) -> None:
+        function.allow([f"dynamodb:{verb}" for verb in verbs], [self.storage.ledger.table_arn])
+
+    def _retrain(self) -> PythonFunction:
+        alarm, start = self.monitoring.loss_alarm, self.training.start_training.function
+        function = self._function(
+            "Retrain",
+            "retrain",
+            RetrainSettings(
+                deployment=self.names.deployment,
+                alarm_name=alarm.alarm_name,
+                ledger_table=self.storage.ledger.table_name,
+                topic_arn=self.monitoring.topic.topic_arn,
+                start_training_function=start.function_name,
+                mode=self.config.retraining,
+                cooldown_days=self.config.cooldown_days,
+            ),
+        )
+        self._ledger(function, "GetItem", "PutItem", "Query")
+        function.allow(["lambda:InvokeFunction"], [start.function_arn])
+        function.allow(["sns:Publish"], [self.monitoring.topic.topic_arn])
+        self._feed_alarms_to(function)
+        return function
+
+    def _feed_alarms_to(self, retrain: PythonFunction) -> None:
+        """Alarm -> rule -> queue -> function; what fails five times, or never arrives, is a dead letter."""
+        dead_letters = encrypted_queue(self, "AlarmDeadLetters", self.storage.key)
+        queue = encrypted_queue(
+            self,
+            "Alarms",
+            self.storage.key,
+            dead_letters=dead_letters,
+            visibility_timeout=Duration.minutes(6),  # six times the function's timeout, as Lambda advises
+        )
+        retrain.function.add_event_source(
+            sources.SqsEventSource(queue, batch_size=1, report_batch_item_failures=True)
+        )
+        acknowledge(
+            retrain.function,
+            "Serverless-LambdaEventSourceMappingDestination",
+            "A queue as source takes no failure destination; its own redrive policy keeps what failed five times.",
+        )
+        pattern = events.EventPattern(
+            source=["aws.cloudwatch"],
+            detail_type=["CloudWatch Alarm State Change"],
+            resources=[self.monitoring.loss_alarm.alarm_arn],
+            detail={"state": {"value": ["ALARM"]}},
+        )
+        target = targets.SqsQueue(queue, dead_letter_queue=dead_letters, retry_attempts=DELIVERY_ATTEMPTS)
+        events.Rule(
+            self, "OnDrift", description="The loss alarm went red", event_pattern=pattern, targets=[target]
+        )
+        self._tell_of_dead_letters("Alarms", dead_letters)
+
+    def _reconcile(self) -> PythonFunction:
+        choose = self.training.choose_instance.function
+        pipeline = arn(self, "sagemaker", f"pipeline/{self.names.pipeline}")
+        function = self._function(
+            "Reconcile",
+            "reconcile",
+            ReconcileSettings(
+                deployment=self.names.deployment,
+                pipeline_name=self.names.pipeline,
+                artefacts_bucket=self.storage.artefacts.bucket_name,
+                ledger_table=self.storage.ledger.table_name,
+                topic_arn=self.monitoring.topic.topic_arn,
+                choose_instance_function=choose.function_name,
+            ),
+        )
+        self._ledger(function, "GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query")
+        function.allow(["s3:GetObject"], [self.storage.artefacts.arn_for_objects(f"{Prefix.RUNS}*")])
+        function.allow(["lambda:InvokeFunction"], [choose.function_arn])
+        function.allow(["sns:Publish"], [self.monitoring.topic.topic_arn])
+        function.allow(
+            ["sagemaker:DescribePipelineExecution", "sagemaker:ListPipelineExecutionSteps"],
+            [f"{pipeline}/execution/*"],
+        )
+        jobs = [arn(self, "sagemaker", f"{kind}-job/pipelines-*") for kind in ("training", "processing")]
+        function.allow(["sagemaker:DescribeTrainingJob", "sagemaker:DescribeProcessingJob"], jobs)
+        pattern = events.EventPattern(
+            source=["aws.sagemaker"],
+            detail_type=["SageMaker Model Building Pipeline Execution Status Change"],
+            detail={
+                "pipelineArn": [pipeline],
+                "currentPipelineExecutionStatus": ["Succeeded", "Failed", "Stopped"],
+            },
+        )
+        function.run_on("OnPipelineEnd", "A training pipeline ended", pattern)
+        function.run_daily(
+            "Settle what a lost event left behind", hour_utc=self.config.monitoring.check_hour_utc, minute=45
+        )
+        return function
+
+    def _release_model(self) -> PythonFunction:
+        choose, serving = self.training.choose_instance.function, self.config.serving
+        function = self._function(
+            "ReleaseModel",
+            "release_model",
+            ReleaseModelSettings(
+                model_package_group=self.names.model_package_group,
+                serving_stack=self.serving_stack,
+                release_prefix=self.names.release_prefix,
+                ledger_table=self.storage.ledger.table_name,
+                choose_instance_function=choose.function_name,
+                memory_gib=serving.memory_gib,
+                vcpus=serving.vcpus,
+            ),
+        )
+        self._ledger(function, "GetItem", "PutItem", "Query")
+        function.allow(["lambda:InvokeFunction"], [choose.function_arn])
+        function.allow(["s3:GetObject"], [self.storage.artefacts.arn_for_objects(f"{Prefix.RUNS}*")])
+        function.allow(["sagemaker:DescribeModelPackage"], [self._packages()])
+        function.allow(["ssm:PutParameter"], [arn(self, "ssm", f"parameter{self.names.release_prefix}*")])
+        function.allow(["ssm:GetParameters"], parameters_of_serving(self, self.names))
+        stack = arn(self, "cloudformation", f"stack/{self.serving_stack}/*")
+        function.allow(["cloudformation:DescribeStacks"], [stack])
+        # Its own template only: an inline or remote one could make anything that the stack's role may make.
+        own_template = {"Null": {"cloudformation:TemplateUrl": "true"}}
+        function.allow(["cloudformation:UpdateStack"], [stack], own_template)
+        allow_pass_role(function.role, self.storage.serving_deploy_role, to="cloudformation.amazonaws.com")
+        pattern = events.EventPattern(
+            source=["aws.sagemaker"],
+            detail_type=["SageMaker Model Package State Change"],
+            detail={
+                "ModelPackageGroupName": [self.names.model_package_group],
+                "ModelApprovalStatus": ["Approved"],
+            },
+        )
+        function.run_on("OnApproval", "A model package is approved", pattern)
+        return function
+
+    def _record_release(self) -> PythonFunction:
+        endpoint = self.names.endpoint
+        function = self._function(
+            "RecordRelease",
+            "record_release",
+            RecordReleaseSettings(
+                deployment=self.names.deployment,
+                serving_stack=self.serving_stack,
+                endpoint_name=endpoint,
+                ledger_table=self.storage.ledger.table_name,
+                topic_arn=self.monitoring.topic.topic_arn,
+            ),
+        )
+        self._ledger(function, "GetItem", "PutItem", "DeleteItem")
+        own = [
+            arn(self, "sagemaker", f"{kind}/{self.names.deployment}{VERSIONED}")
+            for kind in ("endpoint-config", "model")
+        ]
+        function.allow(
+            ["sagemaker:DescribeEndpoint", "sagemaker:DescribeEndpointConfig", "sagemaker:DescribeModel"],
+            [arn(self, "sagemaker", f"endpoint/{endpoint}"), *own],
+        )
+        function.allow(["sagemaker:UpdateModelPackage"], [self._packages()])
+        function.allow(["sns:Publish"], [self.monitoring.topic.topic_arn])
+        pattern = events.EventPattern(
+            source=["aws.cloudformation"],
+            detail_type=["CloudFormation Stack Status Change"],
+            detail={
+                "stack-id": [{"prefix": arn(self, "cloudformation", f"stack/{self.serving_stack}/")}],
+                "status-details": {"status": SETTLED},
+            },
+        )
+        function.run_on("OnServingSettled", "The Serving stack ended an update", pattern)
+        return function
+
+    def _packages(self) -> str:
+        return arn(self, "sagemaker", f"model-package/{self.names.model_package_group}/*")
+
+    def _tell_of_dead_letters(self, construct_id: str, queue: sqs.Queue) -> None:
+        alarm = cloudwatch.Alarm(
+            self,
+            f"{construct_id}Lost",
+            alarm_description=(
+                f"Something that {construct_id} could not handle lies in its dead letters. "
+                "Runbook: docs/runbooks/dead-letters.md"
+            ),
+            metric=queue.metric_approximate_number_of_messages_visible(),
+            threshold=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            evaluation_periods=1,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        alarm.add_alarm_action(actions.SnsAction(self.monitoring.topic))

@@ -1,0 +1,137 @@
+"""All that outlives a deployment: key, buckets, ledger, image repository, model registry, Serving's own deploy role."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sagemaker as sagemaker
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from config.schema import Config
+from domain.names import NO_RELEASE, Names
+from domain.releases import no_release
+from stacks.key import deployment_key
+from stacks.serving_roles import let_cdk_pass, model_role, serving_deploy_role
+
+CAPTURE_DAYS = 90
+ACCESS_LOG_DAYS = 90
+OLD_VERSION_DAYS = 90
+
+
+class StorageStack(Stack):
+    """A brought data bucket is used as it is: versioned, and its objects under the deployment's key or SSE-S3."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, config: Config, **kwargs: Any) -> None:
+        super().__init__(scope, construct_id, **kwargs)
+        self.names = Names(config.name, config.environment)
+        self.key = deployment_key(self, self.names, config.bring.kms_key_arn)
+        self.access_logs = self._access_logs()
+        self.data = self._data(config.bring.data_bucket_name)
+        self.artefacts = self._bucket("Artefacts")
+        self.capture = self._bucket("Capture", expires=Duration.days(CAPTURE_DAYS))
+        self.ledger = self._ledger()
+        self.images = self._images()
+        self._model_registry()
+        self._no_release()
+        self.model_role = model_role(
+            self, self.names, artefacts=self.artefacts, capture=self.capture, images=self.images, key=self.key
+        )
+        self.serving_deploy_role = serving_deploy_role(self, self.names, model=self.model_role, key=self.key)
+        let_cdk_pass(self, self.names, self.serving_deploy_role)
+        CfnOutput(self, "DataBucket", value=self.data.bucket_name, description="history/ and labels/ go here")
+        CfnOutput(
+            self, "LedgerTable", value=self.ledger.table_name, description="Every decision, with its reasons"
+        )
+
+    def _access_logs(self) -> s3.Bucket:
+        """Who read and wrote the other buckets; S3 can deliver these logs under its own key only."""
+        return s3.Bucket(
+            self,
+            "AccessLogs",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            versioned=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            lifecycle_rules=[_lifecycle(expires=Duration.days(ACCESS_LOG_DAYS))],
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+
+    def _data(self, brought: str | None) -> s3.IBucket:
+        return s3.Bucket.from_bucket_name(self, "Data", brought) if brought else self._bucket("Data")
+
+    def _bucket(self, construct_id: str, *, expires: Duration | None = None) -> s3.Bucket:
+        return s3.Bucket(
+            self,
+            construct_id,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=self.key,
+            bucket_key_enabled=True,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            versioned=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            server_access_logs_bucket=self.access_logs,
+            server_access_logs_prefix=f"{construct_id.lower()}/",
+            lifecycle_rules=[_lifecycle(expires=expires)],
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+
+    def _ledger(self) -> dynamodb.Table:
+        return dynamodb.Table(
+            self,
+            "Ledger",
+            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
+            encryption_key=self.key,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=True,
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+
+    def _images(self) -> ecr.Repository:
+        return ecr.Repository(
+            self,
+            "Images",
+            repository_name=self.names.image_repository,
+            image_scan_on_push=True,
+            image_tag_mutability=ecr.TagMutability.IMMUTABLE,
+            encryption=ecr.RepositoryEncryption.KMS,
+            encryption_key=self.key,
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+
+    def _model_registry(self) -> None:
+        packages = sagemaker.CfnModelPackageGroup(
+            self,
+            "Packages",
+            model_package_group_name=self.names.model_package_group,
+            model_package_group_description=f"Models of {self.names.deployment}, each with the report of its gate",
+        )
+        packages.apply_removal_policy(RemovalPolicy.RETAIN)
+
+    def _no_release(self) -> None:
+        ssm.StringListParameter(
+            self,
+            "NoRelease",
+            parameter_name=self.names.release_parameter(NO_RELEASE),
+            description="The release under which there is no endpoint. Every other release is a key of its own.",
+            string_list_value=no_release().split(","),
+        )
+
+
+def _lifecycle(*, expires: Duration | None) -> s3.LifecycleRule:
+    return s3.LifecycleRule(
+        expiration=expires,
+        noncurrent_version_expiration=Duration.days(OLD_VERSION_DAYS),
+        abort_incomplete_multipart_upload_after=Duration.days(7),
+    )

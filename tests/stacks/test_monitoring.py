@@ -1,0 +1,79 @@
+"""Alarms, the topic and the dashboard: every alarm tells somebody, says what to do, and is on the wall."""
+
+from __future__ import annotations
+
+import json
+
+from config.schema import Monitoring
+from tests.stacks import synthesis
+from tests.stacks.synthesis import DEV, Deployment
+
+
+def test_every_alarm_tells_the_people_and_names_its_runbook(deployment: Deployment) -> None:
+    topic = deployment.resolve("monitoring", {"Ref": deployment.one("AWS::SNS::Topic").logical_id})
+    for alarm in deployment.of_type("AWS::CloudWatch::Alarm"):
+        assert alarm.properties["AlarmActions"] == [topic], alarm.logical_id
+        assert "Runbook: docs/runbooks/" in alarm.properties["AlarmDescription"], alarm.logical_id
+
+
+def test_every_alarm_says_what_silence_means(deployment: Deployment) -> None:
+    silence = {
+        a.properties.get("AlarmName", "").rsplit("-", 1)[-1]: a.properties["TreatMissingData"]
+        for a in deployment.of_type("AWS::CloudWatch::Alarm", "monitoring")
+    }
+    assert silence == {"loss": "ignore", "silence": "breaching", "5xx": "notBreaching"}
+
+
+def test_every_queue_of_dead_letters_has_an_alarm(deployment: Deployment) -> None:
+    watched = {
+        dimension["Value"]
+        for alarm in deployment.of_type("AWS::CloudWatch::Alarm", "retraining")
+        for dimension in alarm.properties["Dimensions"]
+    }
+    ends = {
+        deployment.resolve(q.part, {"Fn::GetAtt": [q.logical_id, "QueueName"]})
+        for q in deployment.of_type("AWS::SQS::Queue")
+        if "RedrivePolicy" not in q.properties
+    }
+    assert watched == ends
+
+
+def test_the_loss_alarm_follows_the_config() -> None:
+    config = DEV.model_copy(update={"monitoring": Monitoring(loss_ratio_threshold=1.5)})
+    alarm = synthesis.synthesise(config).one("AWS::CloudWatch::Alarm", "Loss").properties
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (1.5, "GreaterThanThreshold")
+    assert "1.5 times" in alarm["AlarmDescription"]
+
+
+def test_people_are_told_by_the_mail_of_the_config() -> None:
+    config = DEV.model_copy(update={"notify_email": "team@example.com"})
+    subscription = synthesis.synthesise(config).one("AWS::SNS::Subscription").properties
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "team@example.com")
+
+
+def test_without_a_mail_nobody_is_subscribed(dev: Deployment) -> None:
+    assert dev.of_type("AWS::SNS::Subscription") == []
+
+
+def test_the_dashboard_shows_the_alarms_of_its_stack(dev: Deployment) -> None:
+    body = json.loads(dev.one("AWS::CloudWatch::Dashboard").properties["DashboardBody"])
+    (status,) = (w for w in body["widgets"] if w["type"] == "alarm")
+    alarms = [
+        dev.resolve("monitoring", {"Fn::GetAtt": [a.logical_id, "Arn"]})
+        for a in dev.of_type("AWS::CloudWatch::Alarm", "monitoring")
+    ]
+    assert sorted(status["properties"]["alarms"]) == sorted(alarms)
+
+
+def test_dashboard_widgets_neither_overlap_nor_leave_the_wall(dev: Deployment) -> None:
+    body = json.loads(dev.one("AWS::CloudWatch::Dashboard").properties["DashboardBody"])
+    cells: set[tuple[int, int]] = set()
+    for widget in body["widgets"]:
+        assert widget["x"] + widget["width"] <= 24
+        covered = {
+            (x, y)
+            for x in range(widget["x"], widget["x"] + widget["width"])
+            for y in range(widget["y"], widget["y"] + widget["height"])
+        }
+        assert not covered & cells
+        cells |= covered

@@ -1,0 +1,249 @@
+"""Amazon CloudWatch alarms: evaluates them as the clock moves, and tells EventBridge and SNS of each change."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import botocore.session
+
+from rehearsal.engine import resource_policies
+from rehearsal.engine.account import Unsupported
+from rehearsal.engine.alarm_rules import Datapoint, aws_time, evaluation_range, judge
+from rehearsal.engine.metric_data import MetricIndex, Series
+from rehearsal.engine.moto_seams import cloudwatch as seam
+from rehearsal.engine.moto_seams.cloudwatch import AlarmState, MetricAlarm
+
+if TYPE_CHECKING:
+    from rehearsal.engine.account import Account
+
+SERVICE = "cloudwatch.amazonaws.com"
+DAY_SECONDS = 86_400
+
+
+@dataclass
+class Watch:
+    """The metric data read so far, and for which data and configuration each alarm was last evaluated."""
+
+    index: MetricIndex = field(default_factory=MetricIndex)
+    evaluated: dict[str, tuple[datetime, int]] = field(default_factory=dict)
+
+
+_watches: WeakKeyDictionary[Account, Watch] = WeakKeyDictionary()
+
+
+def install(account: Account) -> None:
+    def refuse(name: str, feature: str) -> None:
+        what = f"the alarm {name} uses {feature}. Build it in rehearsal/engine/alarm_rules.py."
+        account.journal.write("unsupported", what=what)
+        raise Unsupported(what)
+
+    def on_set_state(before: MetricAlarm, after: MetricAlarm) -> None:
+        if before.state.value != after.state.value:
+            account.defer(f"alarm {after.name}", lambda: _announce(account, before, after.state, None))
+
+    _watches[account] = Watch()
+    seam.install(account, on_set_state, refuse)
+
+
+def evaluate(account: Account) -> None:
+    """Evaluate every alarm on the metric data of the whole periods before now."""
+    watch, now = _refreshed(account), account.clock.now()
+    for alarm in seam.alarms(account):
+        series = watch.index.series.get(alarm.key, Series())
+        watch.evaluated[alarm.name] = (alarm.configured_at, series.published)
+        verdict = judge(alarm, _datapoints(alarm, series, now), now)
+        if verdict and verdict.state != alarm.state.value:
+            state = AlarmState(verdict.state, verdict.reason, verdict.reason_data, now)
+            seam.set_state(account, alarm.name, state)
+            _announce(account, alarm, state, verdict.value)
+
+
+def next_change(account: Account) -> datetime | None:
+    """The next minute at which an evaluation can come out differently, if nothing else happens."""
+    watch, now = _refreshed(account), account.clock.now()
+    times = [_next_change(watch, alarm, now) for alarm in seam.alarms(account)]
+    return min((time for time in times if time), default=None)
+
+
+def diagnose(account: Account) -> list[dict[str, Any]]:
+    """For each alarm, how many data its metric ever got; where none, the published metrics of the same name."""
+    series = _refreshed(account).index.series
+    findings = []
+    for alarm in seam.alarms(account):
+        own = series.get(alarm.key)
+        matches = own is not None and (alarm.unit is None or alarm.unit in own.units())
+        finding: dict[str, Any] = {"alarm": alarm.name, "datapoints": own.published if own and matches else 0}
+        if not matches:
+            named = [(key, found) for key, found in series.items() if key.name == alarm.key.name]
+            named.sort(key=lambda item: (-len(item[0].dimensions & alarm.key.dimensions), item[0].namespace))
+            finding["wanted"] = _described(alarm.key, {alarm.unit} if alarm.unit else set())
+            finding["nearest"] = [_described(key, found.units()) for key, found in named]
+        findings.append(finding)
+    return findings
+
+
+def _described(key: seam.SeriesKey, units: set[str]) -> dict[str, Any]:
+    dimensions = dict(sorted(key.dimensions))
+    return {"namespace": key.namespace, "name": key.name, "dimensions": dimensions, "units": sorted(units)}
+
+
+def _refreshed(account: Account) -> Watch:
+    watch = _watches[account]
+    watch.index.add(seam.metric_data(account, watch.index.read))
+    return watch
+
+
+def _step(alarm: MetricAlarm) -> timedelta:
+    """How often AWS evaluates: each minute, or each hour where the evaluation covers more than a day."""
+    hourly = alarm.period_seconds * alarm.evaluation_periods > DAY_SECONDS
+    return timedelta(hours=1) if hourly else timedelta(minutes=1)
+
+
+def _floor(time: datetime, step: timedelta) -> datetime:
+    return time - (time - datetime(1970, 1, 1, tzinfo=UTC)) % step
+
+
+def _datapoints(alarm: MetricAlarm, series: Series, now: datetime) -> list[Datapoint]:
+    """The evaluation range, oldest first: periods end at the last whole minute, not at round hours."""
+    end, period = _floor(now, _step(alarm)), timedelta(seconds=alarm.period_seconds)
+    starts = [end - period * count for count in range(evaluation_range(alarm), 0, -1)]
+    buckets = [series.between(start, start + period, alarm.unit) for start in starts]
+    return [
+        Datapoint(start, bucket.statistic(alarm.statistic), bucket.sample_count)
+        for start, bucket in zip(starts, buckets, strict=True)
+    ]
+
+
+def _next_change(watch: Watch, alarm: MetricAlarm, now: datetime) -> datetime | None:
+    series = watch.index.series.get(alarm.key, Series())
+    step, period = _step(alarm), timedelta(seconds=alarm.period_seconds)
+    soonest = _floor(now, step) + step
+    if watch.evaluated.get(alarm.name) != (alarm.configured_at, series.published):
+        return soonest
+    moves = range(
+        evaluation_range(alarm) + 1
+    )  # a datum enters the newest period, then slides from one to the next
+    changes = [
+        _floor(minute + period * count, step) + step
+        for minute in series.recent_minutes(now - period * len(moves) - step)
+        for count in moves
+    ]
+    return min((change for change in changes if change > now), default=None)
+
+
+def _announce(account: Account, alarm: MetricAlarm, state: AlarmState, value: float | None) -> None:
+    """Journal the change, send the event, run the actions; `alarm` still has the state before."""
+    facts = {"old": alarm.state.value, "new": state.value, "reason": state.reason, "value": value}
+    account.journal.write("alarm", alarm=alarm.name, **facts)
+    detail = {
+        "alarmName": alarm.name,
+        "state": _state_detail(state),
+        "previousState": _state_detail(alarm.state),
+        "configuration": _configuration(alarm),
+    }
+    account.put_event("aws.cloudwatch", "CloudWatch Alarm State Change", detail, [alarm.arn])
+    for action in alarm.actions[state.value]:
+        _act(account, action, alarm, state)
+
+
+def _state_detail(state: AlarmState) -> dict[str, str]:
+    detail = {"value": state.value, "reason": state.reason, "timestamp": aws_time(state.time)}
+    return detail | ({"reasonData": state.reason_data} if state.reason_data not in ("", "{}") else {})
+
+
+def _configuration(alarm: MetricAlarm) -> dict[str, Any]:
+    stat: dict[str, Any] = {
+        "metric": {
+            "namespace": alarm.key.namespace,
+            "name": alarm.key.name,
+            "dimensions": dict(sorted(alarm.key.dimensions)),
+        },
+        "period": alarm.period_seconds,
+        "stat": alarm.statistic,
+    }
+    if alarm.unit:
+        stat["unit"] = alarm.unit
+    query_id = str(uuid.uuid5(uuid.NAMESPACE_URL, alarm.arn))
+    configuration = {"metrics": [{"id": query_id, "metricStat": stat, "returnData": True}]}
+    return configuration | ({"description": alarm.description} if alarm.description else {})
+
+
+def _act(account: Account, action: str, alarm: MetricAlarm, state: AlarmState) -> None:
+    """Publish to the topic, if its policy lets CloudWatch; no event on the bus depends on it."""
+    if action.split(":")[2] != "sns":
+        raise Unsupported(
+            f"the action {action} of the alarm {alarm.name}: build it in rehearsal/engine/alarms.py."
+        )
+    sns = account.client("sns")
+    context = {"aws:SourceArn": alarm.arn, "aws:SourceAccount": account.id, "aws:SourceOwner": account.id}
+    try:
+        policy = sns.get_topic_attributes(TopicArn=action)["Attributes"].get("Policy")
+        statements = resource_policies.parse(policy)
+        allowed = resource_policies.allows(
+            statements,
+            service=SERVICE,
+            action="sns:Publish",
+            resource=action,
+            context=context | {"aws:SecureTransport": "true"},
+        )
+        error = None if allowed else f"the topic policy of {action} does not let {SERVICE} publish"
+    except sns.exceptions.NotFoundException:
+        error = f"the topic {action} does not exist"
+    if error is None:
+        region = _region_name(account.region)
+        subject = f'{state.value}: "{alarm.name}" in {region}'[:100]
+        sns.publish(
+            TopicArn=action, Subject=subject, Message=json.dumps(_message(account, region, alarm, state))
+        )
+    facts = {"rule": alarm.name, "target": action, "ok": error is None}
+    account.journal.write("delivery", **facts, **({"error": error} if error else {}))
+
+
+def _region_name(region: str) -> str:
+    partitions = (
+        botocore.session.get_session().get_component("data_loader").load_data("endpoints")["partitions"]
+    )
+    return str(
+        next(part["regions"][region]["description"] for part in partitions if region in part["regions"])
+    )
+
+
+def _message(account: Account, region: str, alarm: MetricAlarm, state: AlarmState) -> dict[str, Any]:
+    extended = alarm.statistic.startswith("p")
+    return {
+        "AlarmName": alarm.name,
+        "AlarmDescription": alarm.description or None,
+        "AWSAccountId": account.id,
+        "AlarmConfigurationUpdatedTimestamp": aws_time(alarm.configured_at),
+        "NewStateValue": state.value,
+        "NewStateReason": state.reason,
+        "StateChangeTime": aws_time(state.time),
+        "Region": region,
+        "AlarmArn": alarm.arn,
+        "OldStateValue": alarm.state.value,
+        "OKActions": alarm.actions["OK"],
+        "AlarmActions": alarm.actions["ALARM"],
+        "InsufficientDataActions": alarm.actions["INSUFFICIENT_DATA"],
+        "Trigger": {
+            "MetricName": alarm.key.name,
+            "Namespace": alarm.key.namespace,
+            "StatisticType": "ExtendedStatistic" if extended else "Statistic",
+            ("ExtendedStatistic" if extended else "Statistic"): alarm.statistic
+            if extended
+            else alarm.statistic.upper(),
+            "Unit": alarm.unit,
+            "Dimensions": [{"value": value, "name": name} for name, value in sorted(alarm.key.dimensions)],
+            "Period": alarm.period_seconds,
+            "EvaluationPeriods": alarm.evaluation_periods,
+            "DatapointsToAlarm": alarm.datapoints_to_alarm or alarm.evaluation_periods,
+            "ComparisonOperator": alarm.comparison_operator,
+            "Threshold": alarm.threshold,
+            "TreatMissingData": alarm.treat_missing_data,
+            "EvaluateLowSampleCountPercentile": "",
+        },
+    }

@@ -1,0 +1,83 @@
+"""CloudWatch metrics of an endpoint's variant, in namespace AWS/SageMaker, by the minute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from rehearsal.engine.account import Account
+
+VALUES_IN_A_DATUM = 150  # PutMetricData's limit
+
+
+@dataclass
+class Minute:
+    """The invocations of one minute."""
+
+    statuses: list[int] = field(default_factory=list)
+    latencies_us: list[float] = field(default_factory=list)
+
+
+@dataclass
+class EndpointMetrics:
+    """Invocations are buffered and published when the clock moves."""
+
+    account: Account
+    endpoint: str
+    variant: str
+    _minutes: dict[datetime, Minute] = field(default_factory=dict)
+
+    def add(self, status: int, latency_us: float) -> None:
+        now = self.account.clock.now().replace(second=0, microsecond=0)
+        minute = self._minutes.setdefault(now, Minute())
+        minute.statuses.append(status)
+        minute.latencies_us.append(latency_us)
+
+    def publish(self) -> None:
+        minutes, self._minutes = self._minutes, {}
+        for instant, minute in minutes.items():
+            data = [*self._counts(instant, minute), *self._latencies(instant, minute)]
+            self.account.client("cloudwatch").put_metric_data(Namespace="AWS/SageMaker", MetricData=data)
+
+    def _counts(self, instant: datetime, minute: Minute) -> list[dict[str, Any]]:
+        """One datum an invocation, summed: 1 if it counts, else 0."""
+        statuses = minute.statuses
+        counts = {
+            "Invocations": [1 for _ in statuses],
+            "Invocation4XXErrors": [int(400 <= status < 500) for status in statuses],
+            "Invocation5XXErrors": [int(status >= 500) for status in statuses],
+            "InvocationModelErrors": [int(not 200 <= status < 300) for status in statuses],
+        }
+        return [
+            {
+                **self._named(name, instant),
+                "Unit": "None",  # as documented, though they are counts
+                "StatisticValues": {
+                    "SampleCount": len(values),
+                    "Sum": sum(values),
+                    "Minimum": min(values),
+                    "Maximum": max(values),
+                },
+            }
+            for name, values in counts.items()
+        ]
+
+    def _latencies(self, instant: datetime, minute: Minute) -> list[dict[str, Any]]:
+        values = minute.latencies_us
+        return [
+            {
+                **self._named("ModelLatency", instant),
+                "Unit": "Microseconds",
+                "Values": values[first : first + VALUES_IN_A_DATUM],
+            }
+            for first in range(0, len(values), VALUES_IN_A_DATUM)
+        ]
+
+    def _named(self, name: str, instant: datetime) -> dict[str, Any]:
+        dimensions = {"EndpointName": self.endpoint, "VariantName": self.variant}
+        return {
+            "MetricName": name,
+            "Timestamp": instant,
+            "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
+        }

@@ -1,0 +1,293 @@
+"""SageMaker jobs: what CreateTrainingJob and CreateProcessingJob have in common, and their API."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rehearsal.engine import containers, images, roles, s3_transfer
+from rehearsal.engine.account import Account, Unsupported
+from rehearsal.engine.moto_seams import sagemaker as seam
+
+SAGEMAKER = "sagemaker.amazonaws.com"
+JOB_VIRTUAL_TIME = timedelta(seconds=300)  # assumed: what a small job takes on AWS, start-up included
+FAILURE_CHARACTERS = 1024  # DescribeTrainingJob's limit on FailureReason
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What differs in name between training and processing."""
+
+    name: str  # "Training" or "Processing"
+    resource: str  # "training-job"
+    log_group: str
+    not_in_describe: tuple[str, ...]
+
+    @property
+    def job_name(self) -> str:
+        return f"{self.name}JobName"
+
+    @property
+    def status(self) -> str:
+        return f"{self.name}JobStatus"
+
+    @property
+    def arn(self) -> str:
+        return f"{self.name}JobArn"
+
+
+TRAINING = Kind("Training", "training-job", "/aws/sagemaker/TrainingJobs", ("Tags", "SessionChainingConfig"))
+PROCESSING = Kind("Processing", "processing-job", "/aws/sagemaker/ProcessingJobs", ("Tags",))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended: the status, why, for how long its container ran, and more to describe."""
+
+    status: str
+    seconds: float
+    reason: str | None
+    facts: dict[str, Any]
+
+
+@dataclass
+class Job:
+    """One job: the request as it came, what Describe answers, and its directory."""
+
+    account: Account
+    kind: Kind
+    request: dict[str, Any]
+    record: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.request[self.kind.job_name])
+
+    @property
+    def directory(self) -> Path:
+        return self.account.directory / "jobs" / self.name
+
+    @property
+    def opt_ml(self) -> Path:
+        return self.directory / "ml"
+
+    @property
+    def role_arn(self) -> str:
+        return str(self.request["RoleArn"])
+
+    def transfer(self) -> s3_transfer.Transfer:
+        s3 = roles.client(self.account, self.role_arn, SAGEMAKER, "s3")
+        return s3_transfer.Transfer(s3, self.role_arn, self.account.region)
+
+    def local(self, path: str) -> Path:
+        """A path under /opt/ml, on this machine."""
+        parts = Path(path).parts
+        if parts[:3] != ("/", "opt", "ml") or ".." in parts:
+            raise Unsupported(
+                f"{self.kind.name} job {self.name}: LocalPath {path!r}: only paths under /opt/ml are seen by a "
+                "container here; build others in rehearsal/engine/containers.py"
+            )
+        return self.opt_ml.joinpath(*parts[3:])
+
+    def run(
+        self, entrypoint: list[str], arguments: list[str], image: images.Image, environment: dict[str, str]
+    ) -> containers.Exit:
+        """Run the job's container to its end, or to its limit, and keep what it printed."""
+        isolated = self.request.get("EnableNetworkIsolation") or self.request.get("NetworkConfig", {}).get(
+            "EnableNetworkIsolation"
+        )
+        credentials = {} if isolated else roles.credentials(self.account, self.role_arn, SAGEMAKER)
+        run = containers.Run(
+            image=image,
+            entrypoint=entrypoint,
+            arguments=arguments,
+            directory=self.directory,
+            environment={**self.request.get("Environment", {}), **environment, **credentials},
+        )
+        limit = self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
+        ended = containers.run_to_end(self.account, run, max_runtime_seconds=limit)
+        self._keep_logs(ended.output)
+        return ended
+
+    def _keep_logs(self, output: str) -> None:
+        write_logs(self.account, self.kind.log_group, f"{self.name}/algo-1-{_epoch_ms(self.account)}", output)
+
+
+def write_logs(account: Account, group: str, stream: str, output: str) -> None:
+    """Put a container's output into CloudWatch Logs, at the virtual time."""
+    logs = account.client("logs")
+    if not any(
+        found["logGroupName"] == group
+        for found in logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    ):
+        logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName=stream)
+    events = [{"timestamp": _epoch_ms(account), "message": line} for line in output.splitlines() if line]
+    for first in range(0, len(events), 10_000):  # PutLogEvents' limit
+        logs.put_log_events(
+            logGroupName=group, logStreamName=stream, logEvents=events[first : first + 10_000]
+        )
+
+
+def _epoch_ms(account: Account) -> int:
+    return int(account.clock.now().timestamp() * 1000)
+
+
+Carry = Callable[[Job], Outcome]
+
+
+class Jobs:
+    """The jobs of one kind in an account: the API's handlers and the deferred runs."""
+
+    def __init__(self, account: Account, kind: Kind, carry_out: Carry, check: Callable[[dict], None]) -> None:
+        self._account = account
+        self._kind = kind
+        self._carry_out = carry_out
+        self._check = check
+        self._jobs: dict[str, Job] = {}
+
+    def create(self, request: dict[str, Any]) -> dict[str, Any]:
+        kind, account = self._kind, self._account
+        name = request[kind.job_name]
+        arn = f"arn:aws:sagemaker:{account.region}:{account.id}:{kind.resource}/{name}"
+        if name in self._jobs:
+            raise seam.error(
+                "ResourceInUse",
+                f"{kind.name} job names must be unique within an AWS account and region, and a "
+                f"{kind.name.lower()} job with this name already exists ({arn})",
+            )
+        self._check(request)
+        require_assumable(account, request["RoleArn"])
+        now = account.clock.now()
+        record = {key: value for key, value in request.items() if key not in kind.not_in_describe}
+        record |= {kind.arn: arn, kind.status: "InProgress", "CreationTime": now, "LastModifiedTime": now}
+        if kind is TRAINING:
+            record |= {"SecondaryStatus": "Starting", "ModelArtifacts": {"S3ModelArtifacts": ""}}
+        job = Job(account, kind, request, record)
+        self._jobs[name] = job
+        account.defer(f"{kind.name.lower()} job {name}", lambda: self._run(job))
+        return {kind.arn: arn}
+
+    def describe(self, request: dict[str, Any]) -> dict[str, Any]:
+        name = request[self._kind.job_name]
+        if name not in self._jobs:
+            raise seam.error(
+                "ValidationException", f"Requested resource not found. ({self._kind.resource} {name})"
+            )
+        return self._jobs[name].record
+
+    def list_jobs(self, request: dict[str, Any]) -> dict[str, Any]:
+        kind = self._kind
+        found = [
+            job.record
+            for job in self._jobs.values()
+            if request.get("StatusEquals") in (None, job.record[kind.status])
+            and request.get("NameContains", "") in job.name
+        ]
+        return page(found, request, f"{kind.name}JobSummaries")
+
+    def _run(self, job: Job) -> None:
+        began = self._account.clock.now()
+        shutil.rmtree(job.directory, ignore_errors=True)
+        try:
+            outcome = self._carry_out(job)
+        except (s3_transfer.DataError, images.ImageNotFound, PermissionError) as error:
+            text = str(error)
+            reason = text if text.startswith("ClientError") else f"ClientError: {text}"
+            outcome = Outcome("Failed", 0.0, reason, {})
+        except Unsupported as unsupported:
+            self._account.journal.write("unsupported", what=str(unsupported))
+            self._finish(job, Outcome("Failed", 0.0, f"ClientError: {unsupported}", {}), began)
+            raise
+        self._finish(job, outcome, began)
+
+    def _finish(self, job: Job, outcome: Outcome, began: datetime) -> None:
+        self._account.clock.advance(JOB_VIRTUAL_TIME)
+        kind, now = job.kind, self._account.clock.now()
+        job.record.update({kind.status: outcome.status, "LastModifiedTime": now, **outcome.facts})
+        if outcome.reason:
+            job.record["FailureReason"] = outcome.reason[:FAILURE_CHARACTERS]
+        seconds = max(1, math.ceil(outcome.seconds))
+        if kind is TRAINING:
+            job.record |= {"TrainingStartTime": began, "TrainingEndTime": now}
+            job.record |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds}
+        else:
+            job.record |= {
+                "ProcessingStartTime": began,
+                "ProcessingEndTime": began + timedelta(seconds=seconds),
+            }
+        self._tell(job, outcome)
+
+    def _tell(self, job: Job, outcome: Outcome) -> None:
+        kind, record = job.kind, job.record
+        self._account.journal.write(
+            "job",
+            job=job.name,
+            kind=kind.name,
+            step=job.request.get("ExperimentConfig", {}).get("TrialComponentDisplayName", ""),
+            status=outcome.status,
+            image=_image(job),
+            instance_type=_instance_type(job),
+            wall_seconds=round(outcome.seconds, 3),
+            **({"reason": record["FailureReason"]} if "FailureReason" in record else {}),
+        )
+        told = ("SecondaryStatus", "FailureReason", "RoleArn", "ModelArtifacts", "OutputDataConfig")
+        detail = {key: record[key] for key in (kind.job_name, kind.arn, kind.status, *told) if key in record}
+        self._account.put_event(
+            "aws.sagemaker", f"SageMaker {kind.name} Job State Change", detail, [record[kind.arn]]
+        )
+
+
+def page(found: list[dict[str, Any]], request: dict[str, Any], key: str) -> dict[str, Any]:
+    """A List answer: by creation time, newest first unless asked, in pages of MaxResults."""
+    newest_first = request.get("SortOrder", "Descending") == "Descending"
+    ordered = list(reversed(found)) if newest_first else found
+    first = int(request.get("NextToken", "0"))
+    last = first + request.get("MaxResults", 100)
+    return {key: ordered[first:last], **({"NextToken": str(last)} if last < len(ordered) else {})}
+
+
+def require_assumable(account: Account, role_arn: str) -> None:
+    """AWS refuses a request whose role SageMaker cannot assume."""
+    try:
+        roles.credentials(account, role_arn, SAGEMAKER)
+    except PermissionError as error:
+        raise seam.error("ValidationException", str(error)) from error
+
+
+def _image(job: Job) -> str:
+    request = job.request
+    return str(
+        request["AlgorithmSpecification"]["TrainingImage"]
+        if job.kind is TRAINING
+        else request["AppSpecification"]["ImageUri"]
+    )
+
+
+def _instance_type(job: Job) -> str:
+    if job.kind is TRAINING:
+        return str(job.record["ResourceConfig"].get("SelectedInstanceType", ""))
+    return str(job.request["ProcessingResources"]["ClusterConfig"]["InstanceType"])
+
+
+def install(account: Account) -> None:
+    """Let this account's jobs run as processes."""
+    from rehearsal.engine import processing_jobs, training_jobs
+
+    training = Jobs(account, TRAINING, training_jobs.carry_out, training_jobs.check)
+    processing = Jobs(account, PROCESSING, processing_jobs.carry_out, processing_jobs.check)
+    for jobs, name in ((training, "Training"), (processing, "Processing")):
+        seam.answer(
+            account,
+            {
+                f"Create{name}Job": jobs.create,
+                f"Describe{name}Job": jobs.describe,
+                f"List{name}Jobs": jobs.list_jobs,
+            },
+        )
+    seam.refuse_empty_promises(account)

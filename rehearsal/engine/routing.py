@@ -1,0 +1,191 @@
+"""Amazon EventBridge: matches events against the deployed rules and delivers them to their targets."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from rehearsal.engine import functions, resource_policies
+from rehearsal.engine.account import Unsupported
+from rehearsal.engine.event_input import target_input
+from rehearsal.engine.moto_seams import events as seam
+from rehearsal.engine.moto_seams import functions as function_seam
+from rehearsal.engine.moto_seams.events import DeployedRule
+
+if TYPE_CHECKING:
+    from rehearsal.engine.account import Account
+
+SERVICE = "events.amazonaws.com"
+
+
+class RefusedError(Exception):
+    """The target cannot be reached or does not let the rule in; EventBridge does not try again."""
+
+
+def install(account: Account) -> None:
+    def put_event(source: str, detail_type: str, detail: dict[str, Any], resources: list[str]) -> str:
+        event = new_event(account, source, detail_type, detail, resources)
+        route(account, event)
+        return str(event["id"])
+
+    def refuse_bus(name: str) -> None:
+        account.journal.write(
+            "unsupported", what=f"the event bus {name}: the local account has the default bus only"
+        )
+
+    seam.install(account, put_event, refuse_bus)
+
+
+def new_event(
+    account: Account,
+    source: str,
+    detail_type: str,
+    detail: dict[str, Any],
+    resources: list[str] | None = None,
+) -> dict[str, Any]:
+    """An event as EventBridge wraps it, at the account's time."""
+    name = f"{len(account.journal.entries)}/{source}/{detail_type}"
+    return {
+        "version": "0",
+        "id": str(uuid.uuid5(uuid.NAMESPACE_URL, name)),
+        "detail-type": detail_type,
+        "source": source,
+        "account": account.id,
+        "time": account.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": account.region,
+        "resources": resources or [],
+        "detail": detail,
+    }
+
+
+def route(account: Account, event: dict[str, Any]) -> None:
+    """Journal the event and defer one delivery per target of each enabled rule that matches it."""
+    _journal(account, event)
+    for rule in seam.rules(account):
+        if rule.enabled and rule.matches(event):
+            _defer_deliveries(account, rule, event)
+
+
+def fire(account: Account, rule: DeployedRule) -> None:
+    """Send a scheduled rule's event to its own targets."""
+    event = new_event(account, "aws.events", "Scheduled Event", {}, [rule.arn])
+    _journal(account, event)
+    _defer_deliveries(account, rule, event)
+
+
+def _journal(account: Account, event: dict[str, Any]) -> None:
+    account.journal.write(
+        "event",
+        id=event["id"],
+        source=event["source"],
+        detail_type=event["detail-type"],
+        detail=event["detail"],
+        resources=event["resources"],
+    )
+
+
+def _defer_deliveries(account: Account, rule: DeployedRule, event: dict[str, Any]) -> None:
+    for target in rule.targets:
+        account.defer(f"deliver {rule.name}", partial(_deliver, account, rule, target, event))
+
+
+def _deliver(account: Account, rule: DeployedRule, target: Mapping[str, Any], event: dict[str, Any]) -> None:
+    payload = target_input(target, event, rule_arn=rule.arn, rule_name=rule.name)
+    facts = {"rule": rule.name, "target": target["Arn"], "event_id": event["id"]}
+    service = target["Arn"].split(":")[2]
+    if service not in SENDERS:
+        raise Unsupported(
+            f"AWS::Events::Rule {rule.name} has the target {target['Arn']}: the local account delivers to Lambda, SQS "
+            "and SNS. Build it in rehearsal/engine/routing.py."
+        )
+    try:
+        SENDERS[service](account, rule, target, payload, event["id"])
+    except RefusedError as refusal:
+        account.journal.write("delivery", **facts, ok=False, error=str(refusal))
+        _dead_letter(account, rule, target, event)
+    else:
+        account.journal.write("delivery", **facts, ok=True)
+
+
+def _to_lambda(
+    account: Account, rule: DeployedRule, target: Mapping[str, Any], payload: Any, event_id: str
+) -> None:
+    arn = target["Arn"]
+    if function_seam.find(account, arn) is None:
+        raise RefusedError(f"the function {arn} does not exist")
+    statements = function_seam.policy_statements(account, arn)
+    _require(account, rule, statements, "lambda:InvokeFunction", arn)
+    functions.invoke_later(account, arn, payload, event_id=event_id)
+
+
+def _to_sqs(account: Account, rule: DeployedRule, target: Mapping[str, Any], payload: Any, _: str) -> None:
+    group = (target.get("SqsParameters") or {}).get("MessageGroupId")
+    _send_to_queue(account, rule, target["Arn"], payload, {"MessageGroupId": group} if group else {})
+
+
+def _to_sns(account: Account, rule: DeployedRule, target: Mapping[str, Any], payload: Any, _: str) -> None:
+    arn = target["Arn"]
+    sns = account.client("sns")
+    try:
+        attributes = sns.get_topic_attributes(TopicArn=arn)["Attributes"]
+    except ClientError as missing:
+        raise RefusedError(f"the topic {arn} does not exist") from missing
+    _require(account, rule, resource_policies.parse(attributes.get("Policy")), "sns:Publish", arn)
+    sns.publish(TopicArn=arn, Message=_text(payload))
+
+
+SENDERS = {"lambda": _to_lambda, "sqs": _to_sqs, "sns": _to_sns}
+
+
+def _send_to_queue(
+    account: Account, rule: DeployedRule, arn: str, payload: Any, extra: dict[str, str]
+) -> None:
+    """Send as EventBridge does, if the queue's own policy lets this rule; its KMS key is not asked."""
+    sqs = account.client("sqs")
+    try:
+        url = sqs.get_queue_url(QueueName=arn.rsplit(":", 1)[-1])["QueueUrl"]
+    except ClientError as missing:
+        raise RefusedError(f"the queue {arn} does not exist") from missing
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {})
+    _require(account, rule, resource_policies.parse(attributes.get("Policy")), "sqs:SendMessage", arn)
+    sqs.send_message(QueueUrl=url, MessageBody=_text(payload), **extra)
+
+
+def _require(account: Account, rule: DeployedRule, statements: list[Any], action: str, resource: str) -> None:
+    context = {
+        "aws:SourceArn": rule.arn,
+        "aws:SourceAccount": account.id,
+        "aws:SecureTransport": "true",
+        "aws:PrincipalIsAWSService": "true",
+    }
+    if not resource_policies.allows(
+        statements, service=SERVICE, action=action, resource=resource, context=context
+    ):
+        raise RefusedError(
+            f"User: {SERVICE} is not authorized to perform: {action} on resource: {resource} because no "
+            f"resource-based policy allows it for the rule {rule.arn}"
+        )
+
+
+def _dead_letter(
+    account: Account, rule: DeployedRule, target: Mapping[str, Any], event: dict[str, Any]
+) -> None:
+    arn = (target.get("DeadLetterConfig") or {}).get("Arn")
+    if not arn:
+        return
+    facts = {"queue": arn.rsplit(":", 1)[-1], "rule": rule.name, "event_id": event["id"]}
+    try:
+        _send_to_queue(account, rule, arn, event, {})
+    except RefusedError as refusal:
+        account.journal.write("dead-letter", **facts, error=str(refusal))
+    else:
+        account.journal.write("dead-letter", **facts)
+
+
+def _text(payload: Any) -> str:
+    return payload if isinstance(payload, str) else json.dumps(payload)

@@ -1,0 +1,44 @@
+"""The metrics that Lambda and SQS publish by themselves, as far as alarms watch them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from rehearsal.engine.moto_seams import queues as seam
+
+if TYPE_CHECKING:
+    from rehearsal.engine.account import Account
+
+REPEAT_AFTER = timedelta(minutes=5)  # AWS publishes each minute; a standing value need not
+
+
+def install(account: Account) -> None:
+    published: dict[str, tuple[int, datetime]] = {}
+
+    def publish_depths() -> None:
+        now = account.clock.now()
+        for queue, depth in seam.depths(account).items():
+            last, at = published.get(queue, (0, now))
+            if depth != last or (depth and now - at >= REPEAT_AFTER):
+                published[queue] = (depth, now)
+                _put(account, "AWS/SQS", "QueueName", queue, {"ApproximateNumberOfMessagesVisible": depth})
+
+    account.on_advance.append(publish_depths)
+
+
+def record_invocation(account: Account, function: str, *, ok: bool) -> None:
+    _put(account, "AWS/Lambda", "FunctionName", function, {"Invocations": 1, "Errors": int(not ok)})
+
+
+def _put(account: Account, namespace: str, dimension: str, name: str, values: dict[str, int]) -> None:
+    data = [
+        {
+            "MetricName": metric,
+            "Dimensions": [{"Name": dimension, "Value": name}],
+            "Value": value,
+            "Unit": "Count",
+        }
+        for metric, value in values.items()
+    ]
+    account.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=data)

@@ -1,0 +1,34 @@
+"""Switches on every service of the local account, in one order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rehearsal.engine import (
+    alarms,
+    cloudformation,
+    endpoints,
+    functions,
+    images,
+    jobs,
+    pipelines,
+    queues,
+    registry,
+    routing,
+    schedules,
+    service_metrics,
+)
+
+if TYPE_CHECKING:
+    from rehearsal.engine.account import Account
+
+SERVICES = (
+    *(cloudformation, functions, routing, queues, schedules, alarms, service_metrics),
+    *(registry, images, jobs, pipelines, endpoints),
+)
+
+
+def install(account: Account) -> None:
+    """Patch moto for `account`; everything is undone when the account closes."""
+    for service in SERVICES:
+        service.install(account)

@@ -1,0 +1,265 @@
+"""What must have happened, each read from the journal and the account, and where to look if it did not."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from domain.names import Prefix
+from rehearsal.engine import alarms
+from rehearsal.scenarios.turn import Outcome
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One expectation and whether it held; `where` says what to look at if it did not."""
+
+    expectation: str
+    held: bool
+    where: str = ""
+
+
+SILENT_WHEN_IDLE = ("AWS/SQS",)
+"""A queue that nobody uses publishes nothing, here as in AWS."""
+DAILY = ("build_snapshot", "check_drift", "reconcile")
+MODEL_RULES_ON_EVENTS = ("OnDrift", "OnPipelineEnd", "OnApproval", "OnServingSettled")
+
+
+def check(outcome: Outcome) -> list[Finding]:
+    """Every expectation of the scenario, in the order of the loop."""
+    return [finding for expect in EXPECTATIONS for finding in expect(outcome)]
+
+
+def _to_the_end(outcome: Outcome) -> Iterator[Finding]:
+    yield Finding("the scenario is played to its end", not outcome.stopped, outcome.stopped)
+
+
+def _stacks(outcome: Outcome) -> Iterator[Finding]:
+    last = {entry.facts["stack"]: entry.facts for entry in outcome.deployment.account.journal.of("stack")}
+    for part in ("storage", "training", "serving", "monitoring", "retraining"):
+        stack = outcome.deployment.names.stack(part)
+        status = last.get(stack, {}).get("status", "never deployed")
+        reason = last.get(stack, {}).get("reason", "")
+        yield Finding(
+            f"{stack} is deployed",
+            status.endswith("_COMPLETE") and "ROLLBACK" not in status,
+            f"{status}: {reason}",
+        )
+
+
+def _first_model(outcome: Outcome) -> Iterator[Finding]:
+    decision = outcome.first_training.get("decision", {})
+    started = decision.get("verdict") == "start"
+    yield Finding("the push starts a training run", started, f"start_training: {decision}")
+    releases = outcome.deployment.ledger_bodies("RELEASE")
+    live = [release for release in releases if release["outcome"] == "live"]
+    yield Finding("the first model is released and live", bool(live), _why_not_live(outcome))
+
+
+def _why_not_live(outcome: Outcome) -> str:
+    for entry in outcome.deployment.account.journal.of("invocation", "step", "job", "stack", "delivery"):
+        facts = entry.facts
+        if facts.get("ok") is False or "FAILED" in str(facts.get("status", "")).upper():
+            who = next(facts[key] for key in ("function", "step", "job", "stack", "rule") if key in facts)
+            return f"{entry.kind} {who}: {facts.get('error') or facts.get('reason')}"
+    return "nothing failed; did the approval reach release_model?"
+
+
+def _serving(outcome: Outcome) -> Iterator[Finding]:
+    if outcome.world is None:
+        return
+    answers = outcome.world.answers
+    lost = [answer for answer in answers if not answer.predictions]
+    where = f"{len(lost)} of {len(answers)} requests failed, the first: {lost[0].error}" if lost else ""
+    yield Finding("every request is answered", not lost and bool(answers), where)
+    parity = outcome.parity
+    difference = (
+        f"largest difference {parity.largest_difference:g} over {parity.rows} rows"
+        if parity
+        else "not checked"
+    )
+    yield Finding(
+        "the endpoint answers what the model in memory says", bool(parity and parity.holds), difference
+    )
+
+
+def _data(outcome: Outcome) -> Iterator[Finding]:
+    deployment = outcome.deployment
+    s3 = deployment.account.client("s3")
+    prefix = f"{Prefix.CAPTURE}{deployment.names.endpoint}/"
+    captured = s3.list_objects_v2(Bucket=deployment.bucket("Capture"), Prefix=prefix, MaxKeys=1).get(
+        "KeyCount", 0
+    )
+    yield Finding(
+        "traffic is captured", captured > 0, f"nothing under {prefix}; see Serving's DataCaptureConfig"
+    )
+    decided = deployment.ledger_bodies("DECISION")
+    sizes = [
+        d["inputs"]["snapshot_rows"] for d in decided if d["kind"] == "training" and d["verdict"] == "start"
+    ]
+    grew = len(sizes) > 1 and all(a < b for a, b in pairwise(sizes))
+    yield Finding(
+        "each run trains on a larger snapshot", grew, f"rows of the snapshots that were trained: {sizes}"
+    )
+
+
+def _loop(outcome: Outcome) -> Iterator[Finding]:
+    deployment, wanted = outcome.deployment, outcome.scenario.retrains
+    alarm = f"{deployment.names.deployment}-loss"
+    fired = [
+        e
+        for e in deployment.account.journal.of("alarm")
+        if e.facts["alarm"] == alarm and e.facts["new"] == "ALARM"
+    ]
+    yield Finding(
+        f"{alarm} fires",
+        bool(fired),
+        "; ".join(_silent_alarms(outcome)) or "its metric never passed the threshold",
+    )
+    decided = deployment.ledger_bodies("DECISION")
+    retrains = [d for d in decided if d["kind"] == "retrain" and d["verdict"] == "start"]
+    got = [
+        f"{d['verdict']} ({d['rule']})" for d in decided if d["kind"] == "retrain"
+    ] or "no decision; see OnDrift and its queue"
+    yield Finding(
+        f"an alarm starts at least {wanted} retrain", len(retrains) >= wanted, f"retrain decided: {got}"
+    )
+    runs = [run for run in deployment.ledger_bodies("RUN") if run["plan"]["cause"] == "alarm"]
+    settled = [run for run in runs if run.get("outcome") == "Succeeded"]
+    ended = f"runs by alarm: {[run['status'] for run in runs]}"
+    yield Finding(
+        "every run by an alarm ends and is settled", bool(runs) and len(settled) == len(runs), ended
+    )
+    live = [r for r in deployment.ledger_bodies("RELEASE") if r["outcome"] == "live"]
+    passed = [d for d in decided if d["kind"] == "gate" and d["verdict"] == "passed"]
+    verdicts = f"{len(passed)} models passed their gate, {len(live)} were released"
+    yield Finding("every model that passes its gate is released", len(live) == len(passed) > 0, verdicts)
+    gates = [d for d in decided if d["kind"] == "gate"]
+    yield Finding(
+        "every run is judged by the gate",
+        len(gates) == len(deployment.ledger_bodies("RUN")),
+        f"{len(gates)} judgements",
+    )
+
+
+def _wiring(outcome: Outcome) -> Iterator[Finding]:
+    journal = outcome.deployment.account.journal
+    failed = [e for e in journal.of("invocation") if not e.facts["ok"]]
+    where = "; ".join(sorted({f"{e.facts['function']}: {e.facts['error']}" for e in failed})[:3])
+    yield Finding("no function fails", not failed, where)
+    refused = [e for e in journal.of("delivery") if not e.facts["ok"]]
+    where = "; ".join(
+        sorted({f"{e.facts['rule']} -> {e.facts['target']}: {e.facts.get('error')}" for e in refused})[:3]
+    )
+    yield Finding("every delivery arrives", not refused, where)
+    dead = [e.facts for e in journal.of("dead-letter")]
+    yield Finding("nothing lies in dead letters", not dead, str(dead[:2]))
+    unsupported = sorted({e.facts["what"] for e in journal.of("unsupported")})
+    yield Finding("the local account has all that was asked of it", not unsupported, "; ".join(unsupported))
+    yield from _coverage(outcome)
+
+
+def _coverage(outcome: Outcome) -> Iterator[Finding]:
+    deployment = outcome.deployment
+    journal = deployment.account.journal
+    prefix = f"{deployment.names.deployment}-"
+    delivered = {e.facts["rule"] for e in journal.of("delivery") if e.facts["ok"]}
+    rules = deployment.account.client("events").list_rules()["Rules"]
+    idle = sorted(
+        rule["Name"] for rule in rules if rule["Name"].startswith(prefix) and rule["Name"] not in delivered
+    )
+    yield Finding("every rule delivered an event", not idle, f"never matched: {', '.join(idle)}")
+    invoked = {e.facts["function"] for e in journal.of("invocation") if e.facts["ok"]}
+    functions = deployment.account.client("lambda").list_functions()["Functions"]
+    asleep = sorted({f["FunctionName"] for f in functions if f["FunctionName"].startswith(prefix)} - invoked)
+    yield Finding("every function ran", not asleep, f"never ran: {', '.join(asleep)}")
+    silent = _silent_alarms(outcome)
+    yield Finding("every alarm saw its metric", not silent, "; ".join(silent))
+    yield from _alarms_are_wired(outcome)
+    yield from _schedules(outcome)
+
+
+def _alarms_are_wired(outcome: Outcome) -> Iterator[Finding]:
+    """What a quiet life does not show: whom an alarm tells, and which queue the idle ones watch."""
+    account = outcome.deployment.account
+    found = account.client("cloudwatch").describe_alarms(
+        AlarmNamePrefix=f"{outcome.deployment.names.deployment}-"
+    )
+    urls = account.client("sqs").list_queues().get("QueueUrls", [])
+    queues = {url.rsplit("/", 1)[1] for url in urls}
+    mute = [alarm["AlarmName"] for alarm in found["MetricAlarms"] if not alarm["AlarmActions"]]
+    yield Finding("every alarm tells somebody", not mute, f"no AlarmActions: {', '.join(mute)}")
+    blind = [
+        f"{alarm['AlarmName']} watches {alarm['Dimensions']}"
+        for alarm in found["MetricAlarms"]
+        if alarm["Namespace"] == "AWS/SQS" and not queues & {d["Value"] for d in alarm["Dimensions"]}
+    ]
+    yield Finding("every alarm on a queue names one that there is", not blind, "; ".join(blind))
+
+
+def _schedules(outcome: Outcome) -> Iterator[Finding]:
+    journal = outcome.deployment.account.journal
+    fired = {e.facts["id"] for e in journal.of("event") if e.facts["detail_type"] == "Scheduled Event"}
+    arrived = [
+        e.facts["target"]
+        for e in journal.of("delivery")
+        if e.facts["ok"] and e.facts.get("event_id") in fired
+    ]
+    days = (outcome.scenario.end - outcome.scenario.start).days
+    for handler in DAILY:
+        function = outcome.deployment.names.function(handler)
+        times = sum(target.endswith(f":{function}") for target in arrived)
+        where = f"its schedule reached it {times} times in {days} days; see its rule and its permission"
+        yield Finding(f"{function} runs every day", times >= days, where)
+
+
+def _silent_alarms(outcome: Outcome) -> list[str]:
+    return [
+        f"{found['alarm']} saw no datapoint of {_metric(found['wanted'])}; "
+        f"published: {'; '.join(_metric(near) for near in found['nearest']) or 'nothing of that name'}"
+        for found in alarms.diagnose(outcome.deployment.account)
+        if not found["datapoints"] and found["wanted"]["namespace"] not in SILENT_WHEN_IDLE
+    ]
+
+
+def _metric(described: dict[str, Any]) -> str:
+    return f"{described['namespace']}/{described['name']} {described['dimensions']}"
+
+
+def _neighbour(outcome: Outcome) -> Iterator[Finding]:
+    sent = {miss.id: miss for miss in outcome.near_misses}
+    through = [
+        e.facts for e in outcome.deployment.account.journal.of("delivery") if e.facts.get("event_id") in sent
+    ]
+    where = "; ".join(
+        f"{d['rule']} took an event of a neighbour that differs from ours in {sent[d['event_id']].field!r}: "
+        "its pattern lacks that field"
+        for d in through
+    )
+    kinds = {miss.detail_type for miss in outcome.near_misses}
+    yield Finding(
+        "no rule takes a neighbour's event",
+        not through and len(kinds) == len(MODEL_RULES_ON_EVENTS),
+        where or f"sent: {sorted(kinds)}",
+    )
+
+
+def _isolation(_: Outcome) -> Iterator[Finding]:
+    ours = sorted(name for name in sys.modules if name.split(".")[0] in ("lambdas", "training"))
+    yield Finding("no handler and no training code ran in this process", not ours, ", ".join(ours))
+
+
+EXPECTATIONS: tuple[Callable[[Outcome], Iterator[Finding]], ...] = (
+    _to_the_end,
+    _stacks,
+    _first_model,
+    _serving,
+    _data,
+    _loop,
+    _wiring,
+    _neighbour,
+    _isolation,
+)

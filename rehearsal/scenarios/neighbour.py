@@ -1,0 +1,91 @@
+"""A noisy neighbour in the same account: each of its events differs from one of ours in a single field.
+
+None of them may start anything here. An event that does get through tells which field a rule's pattern lacks.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rehearsal.engine import Account, routing
+
+NEAR_MISSES: dict[str, dict[str, Any]] = {
+    "CloudWatch Alarm State Change": {
+        "source": "com.neighbour",
+        "detail-type": "Neighbour Alarm State Change",
+        "resources": ["arn:aws:cloudwatch:us-east-1:123456789012:alarm:neighbour-loss"],
+        "detail.state.value": "OK",
+    },
+    "SageMaker Model Package State Change": {
+        "source": "com.neighbour",
+        "detail-type": "Neighbour Model Package State Change",
+        "detail.ModelPackageGroupName": "neighbour",
+        "detail.ModelApprovalStatus": "PendingManualApproval",
+    },
+    "SageMaker Model Building Pipeline Execution Status Change": {
+        "source": "com.neighbour",
+        "detail-type": "Neighbour Pipeline Execution Status Change",
+        "detail.pipelineArn": "arn:aws:sagemaker:us-east-1:123456789012:pipeline/neighbour-train",
+        "detail.currentPipelineExecutionStatus": "Executing",
+    },
+    "CloudFormation Stack Status Change": {
+        "source": "com.neighbour",
+        "detail-type": "Neighbour Stack Status Change",
+        "detail.stack-id": "arn:aws:cloudformation:us-east-1:123456789012:stack/neighbour-serving/1",
+        "detail.status-details.status": "UPDATE_IN_PROGRESS",
+    },
+}
+
+
+@dataclass(frozen=True)
+class NearMiss:
+    """An event of the neighbour: ours of `detail_type` but for `field`."""
+
+    id: str
+    detail_type: str
+    field: str
+    event: dict[str, Any]
+
+
+def _set(event: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = path.split(".") if path.startswith("detail.") else [path]
+    place = event
+    for parent in parents:
+        place = place[parent]
+    place[last] = value
+
+
+def near_misses(account: Account) -> Iterator[NearMiss]:
+    """From the last event of each kind that a rule of ours took, one near miss a field."""
+    taken = {entry.facts.get("event_id") for entry in account.journal.of("delivery")}
+    last = {e.facts["detail_type"]: e for e in account.journal.of("event") if e.facts["id"] in taken}
+    for detail_type, fields in NEAR_MISSES.items():
+        if detail_type not in last:
+            continue
+        facts = last[detail_type].facts
+        for field, value in fields.items():
+            ours = {
+                "version": "0",
+                "id": f"neighbour-{detail_type}-{field}".replace(" ", "-"),
+                "detail-type": detail_type,
+                "source": facts["source"],
+                "account": account.id,
+                "time": account.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "region": account.region,
+                "resources": facts["resources"],
+                "detail": copy.deepcopy(facts["detail"]),
+            }
+            _set(ours, field, value)
+            yield NearMiss(ours["id"], detail_type, field, ours)
+
+
+def make_noise(account: Account) -> list[NearMiss]:
+    """Send every near miss, and let the account carry out what it causes."""
+    sent = list(near_misses(account))
+    for miss in sent:
+        routing.route(account, miss.event)
+    account.pump()
+    return sent

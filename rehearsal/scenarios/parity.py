@@ -1,0 +1,56 @@
+"""Does the endpoint answer what the released model says? The model is read from its package and run in memory."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tarfile
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime
+
+from rehearsal.scenarios.deployment import Deployment
+from rehearsal.scenarios.traffic import Answer
+
+TOLERANCE = 1e-5
+"""The server rounds to six decimals."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far the endpoint's answers are from the model in memory."""
+
+    rows: int
+    largest_difference: float
+
+    @property
+    def holds(self) -> bool:
+        return self.rows > 0 and self.largest_difference <= TOLERANCE
+
+
+def check_parity(deployment: Deployment, answer: Answer) -> Parity:
+    """Run the champion's model on the rows of one answered request."""
+    champion = deployment.ledger_bodies("CHAMPION")[0]
+    with tarfile.open(fileobj=io.BytesIO(deployment.read(champion["model_data"]))) as archive:
+        files = {
+            member.name.removeprefix("./"): file.read()
+            for member in archive.getmembers()
+            if member.isfile() and (file := archive.extractfile(member))
+        }
+    features = json.loads(files["schema.json"])["features"]
+    rows = list(csv.reader(answer.body.splitlines()))
+    inputs = {f["name"]: _column([row[i] for row in rows], f["kind"]) for i, f in enumerate(features)}
+    session = onnxruntime.InferenceSession(files["model.onnx"], providers=["CPUExecutionProvider"])
+    output = np.asarray(session.run(None, inputs)[-1])
+    expected = output[:, -1] if output.ndim == 2 else output
+    if len(expected) != len(answer.predictions):
+        return Parity(0, float("inf"))
+    return Parity(len(rows), float(np.max(np.abs(expected - np.asarray(answer.predictions)))))
+
+
+def _column(cells: list[str], kind: str) -> np.ndarray:
+    if kind == "number":
+        return np.asarray([[float(cell) if cell else np.nan] for cell in cells], dtype=np.float32)
+    return np.asarray([[cell] for cell in cells], dtype=object)

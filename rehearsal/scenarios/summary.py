@@ -1,0 +1,103 @@
+"""What the rehearsal came to, as JSON for programs and as text for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from rehearsal.scenarios.expectations import Finding
+from rehearsal.scenarios.quality import Quality
+from rehearsal.scenarios.turn import Outcome
+
+
+def summarise(outcome: Outcome, findings: Sequence[Finding], quality: Quality | None) -> dict[str, Any]:
+    """Plain JSON. The seconds that jobs took, and so their dollars, are measured on this machine."""
+    deployment, journal = outcome.deployment, outcome.deployment.account.journal
+    answers = outcome.world.answers if outcome.world else []
+    return {
+        "scenario": outcome.scenario.name,
+        "from": outcome.scenario.start.isoformat(),
+        "to": outcome.scenario.end.isoformat(),
+        "passed": all(finding.held for finding in findings),
+        "expectations": [asdict(finding) for finding in findings],
+        "versions": _versions(outcome),
+        "quality": asdict(quality) if quality else None,
+        "requests": {
+            "sent": len(answers),
+            "answered": sum(bool(answer.predictions) for answer in answers),
+            "rows": sum(len(answer.labels) for answer in answers),
+        },
+        "alarms": [{"time": e.time.isoformat(), **e.facts} for e in journal.of("alarm")],
+        "decisions": deployment.ledger_bodies("DECISION"),
+        "runs": deployment.ledger_bodies("RUN"),
+        "jobs": [
+            e.facts for e in journal.of("job") if e.facts["status"] in ("Completed", "Failed", "Stopped")
+        ],
+        "invocations": dict(sorted(Counter(e.facts["function"] for e in journal.of("invocation")).items())),
+        "deliveries": dict(sorted(Counter(e.facts["rule"] for e in journal.of("delivery")).items())),
+    }
+
+
+def _versions(outcome: Outcome) -> list[dict[str, Any]]:
+    answers = outcome.world.answers if outcome.world else []
+    served: Counter[str] = Counter()
+    for answer in answers:
+        served[answer.model] += len(answer.labels)
+    return [
+        {
+            "release": release["release_id"],
+            "package": release["package_arn"],
+            "outcome": release["outcome"],
+            "released": release["opened_at"],
+            "heldout_loss": release["heldout_loss"],
+            "rows_served": served[release["package_arn"]],
+        }
+        for release in outcome.deployment.ledger_bodies("RELEASE")
+    ]
+
+
+def print_summary(summary: dict[str, Any], console: Console) -> None:
+    console.print()
+    _print_versions(summary, console)
+    if quality := summary["quality"]:
+        gain = 1 - quality["served"] / quality["never_retrained"]
+        console.print(
+            f"Loss on {quality['rows']:,} labelled rows: served {quality['served']:.4f}, "
+            f"never retrained {quality['never_retrained']:.4f} ({gain:+.1%} better)"
+        )
+    spent = sum(run.get("spent_micro_usd", 0) for run in summary["runs"]) / 1e6
+    reserved = sum(run["plan"]["reserved_micro_usd"] for run in summary["runs"]) / 1e6
+    console.print(
+        f"Training: {len(summary['runs'])} runs, {len(summary['jobs'])} jobs; {reserved:.4f} USD reserved, "
+        f"{spent:.4f} USD at list price for the seconds measured on this machine"
+    )
+    for decision in summary["decisions"]:
+        if decision["kind"] != "instance":
+            console.print(
+                f"  {decision['at']}  {decision['kind']:<9}{decision['verdict']:<10}{decision['reasons'][0]}"
+            )
+    console.print()
+    for finding in summary["expectations"]:
+        mark = "[green]ok  [/green]" if finding["held"] else "[red]FAIL[/red]"
+        console.print(f"{mark} {finding['expectation']}", highlight=False)
+        if not finding["held"]:
+            console.print(f"     {finding['where']}", markup=False, highlight=False)
+
+
+def _print_versions(summary: dict[str, Any], console: Console) -> None:
+    table = Table("release", "model", "since", "held-out loss", "rows served", "outcome", box=None)
+    for version in summary["versions"]:
+        table.add_row(
+            version["release"],
+            "/".join(version["package"].split("/")[-2:]),
+            version["released"],
+            f"{version['heldout_loss']:.4f}",
+            f"{version['rows_served']:,}",
+            version["outcome"],
+        )
+    console.print(table)

@@ -1,0 +1,98 @@
+"""The outside world: clients that ask, and the labels that come a day later. It writes nothing else."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from domain.names import Prefix
+from rehearsal.scenarios.dataset import Hour
+from rehearsal.scenarios.deployment import Deployment
+
+LABEL_HOUR = 12
+"""Labels of a day lie in the bucket from this hour (UTC) of the next day on."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One request as its client saw it; `predictions` is empty if it failed."""
+
+    inference_id: str
+    at: datetime
+    model: str
+    predictions: tuple[float, ...]
+    labels: tuple[float, ...]
+    body: str
+    error: str = ""
+
+
+@dataclass
+class World:
+    """Sends each hour's rows as one request and keeps what came back."""
+
+    deployment: Deployment
+    features: Sequence[str]
+    target: str
+    answers: list[Answer] = field(default_factory=list)
+    _unlabelled: dict[date, list[Answer]] = field(default_factory=lambda: defaultdict(list))
+
+    def ask(self, hour: Hour) -> Answer:
+        body = request_body([[row[name] for name in self.features] for row in hour.rows])
+        labels = tuple(float(row[self.target]) for row in hour.rows)
+        inference_id = f"{hour.at:%Y%m%dT%H}"
+        try:
+            raw = self._invoke(body, inference_id)
+            answer = Answer(inference_id, hour.at, raw["model"], tuple(raw["predictions"]), labels, body)
+        except Exception as error:  # a lost request is a finding, not the end of the rehearsal
+            answer = Answer(inference_id, hour.at, "", (), labels, body, f"{type(error).__name__}: {error}")
+        self.answers.append(answer)
+        self._unlabelled[hour.at.date()].append(answer)
+        return answer
+
+    def _invoke(self, body: str, inference_id: str) -> dict[str, Any]:
+        response = self.deployment.account.client("sagemaker-runtime").invoke_endpoint(
+            EndpointName=self.deployment.names.endpoint,
+            ContentType="text/csv",
+            Accept="application/json",
+            InferenceId=inference_id,
+            Body=body.encode(),
+        )
+        return dict(json.loads(response["Body"].read()))
+
+    def labels_due(self) -> datetime | None:
+        """When the oldest day without labels gets them."""
+        if not self._unlabelled:
+            return None
+        day = min(self._unlabelled) + timedelta(days=1)
+        return datetime(day.year, day.month, day.day, LABEL_HOUR, tzinfo=self.answers[0].at.tzinfo)
+
+    def deliver_labels(self) -> str:
+        """Write the label file of the oldest day without one, in SageMaker's ground truth format."""
+        day = min(self._unlabelled)
+        lines = [json.dumps(_truth(answer)) for answer in self._unlabelled.pop(day)]
+        key = f"{Prefix.LABELS}{day + timedelta(days=1):%Y/%m/%d}/{day:%Y-%m-%d}.jsonl"
+        bucket = self.deployment.bucket("Data")
+        body = ("\n".join(lines) + "\n").encode()
+        self.deployment.account.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+        return key
+
+
+def request_body(rows: Sequence[Sequence[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _truth(answer: Answer) -> dict[str, Any]:
+    data = "\n".join(f"{label:g}" for label in answer.labels)
+    return {
+        "groundTruthData": {"data": data, "encoding": "CSV"},
+        "eventMetadata": {"eventId": answer.inference_id},
+        "eventVersion": "0",
+    }

@@ -1,0 +1,85 @@
+"""One turn of the loop, small: as deployed it passes; with one piece of a template missing it fails and says where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.rehearsal.conftest import Rehearse
+
+pytestmark = pytest.mark.slow
+
+
+def one(template: dict[str, Any], resource_type: str, name: str) -> dict[str, Any]:
+    """The properties of the only resource of this type whose logical id holds the name."""
+    [properties] = [
+        resource["Properties"]
+        for logical_id, resource in template["Resources"].items()
+        if resource["Type"] == resource_type and name in logical_id
+    ]
+    return properties
+
+
+def test_a_turn_of_the_loop_ends_with_a_second_model_live(rehearse: Rehearse) -> None:
+    result = rehearse(None, "")
+    assert result.failed == {}
+    assert result.exit_code == 0
+    assert [version["outcome"] for version in result.summary["versions"]] == ["live", "live"]
+    assert [d["verdict"] for d in result.summary["decisions"] if d["kind"] == "retrain"] == ["start"]
+
+
+def test_without_its_dimension_the_alarm_is_blind_and_the_rehearsal_says_which_metric_it_missed(
+    rehearse: Rehearse,
+) -> None:
+    def change(template: dict[str, Any]) -> None:
+        del one(template, "AWS::CloudWatch::Alarm", "Loss")["Dimensions"]
+
+    result = rehearse(change, "Monitoring")
+    assert result.exit_code == 1
+    assert "small-dev-loss saw no datapoint of Tideline/LossRatio {}" in result.failed["small-dev-loss fires"]
+    assert "'Deployment': 'small-dev'" in result.failed["small-dev-loss fires"]
+
+
+def test_without_the_state_in_its_pattern_the_rule_takes_every_change_and_the_rehearsal_names_the_field(
+    rehearse: Rehearse,
+) -> None:
+    def change(template: dict[str, Any]) -> None:
+        del one(template, "AWS::Events::Rule", "OnDrift")["EventPattern"]["detail"]
+
+    result = rehearse(change, "Retraining")
+    assert result.exit_code == 1
+    assert "'detail.state.value'" in result.failed["no rule takes a neighbour's event"]
+
+
+def test_without_the_permission_to_invoke_the_delivery_is_refused_and_the_rehearsal_names_the_rule(
+    rehearse: Rehearse,
+) -> None:
+    def change(template: dict[str, Any]) -> None:
+        [permission] = [
+            logical_id
+            for logical_id, resource in template["Resources"].items()
+            if resource["Type"] == "AWS::Lambda::Permission"
+            and "OnApproval" in str(resource["Properties"]["SourceArn"])
+        ]
+        del template["Resources"][permission]
+
+    result = rehearse(change, "Retraining")
+    assert result.exit_code == 1
+    assert "OnApproval" in result.failed["every delivery arrives"]
+    assert not result.summary["versions"]
+
+
+def test_without_an_environment_variable_the_function_fails_and_the_rehearsal_names_both(
+    rehearse: Rehearse,
+) -> None:
+    def change(template: dict[str, Any]) -> None:
+        del one(template, "AWS::Lambda::Function", "RetrainFunction")["Environment"]["Variables"][
+            "COOLDOWN_DAYS"
+        ]
+
+    result = rehearse(change, "Retraining")
+    assert result.exit_code == 1
+    where = " ".join(result.failed.values())
+    assert "small-dev-retrain" in where
+    assert "COOLDOWN_DAYS" in where

@@ -1,0 +1,62 @@
+"""`./tideline`: ask a deployment what it is doing and why, and tell it what to do."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from cli import commands
+from config.schema import ROOT, ConfigError
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="./tideline", description=__doc__)
+    top.add_argument("--env", default="dev", help="the environment: config/<env>.yaml (default: dev)")
+    top.add_argument("--json", action="store_true", help="for programs")
+    top.add_argument(
+        "--rehearsal",
+        type=Path,
+        metavar="DIR",
+        help="read a kept rehearsal instead of AWS, such as build/rehearsal",
+    )
+    sub = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    sub.add_parser("status", help="which model is live, what is running, what is waiting for whom")
+    explain = sub.add_parser("explain", help="decisions: what was decided, by which rule, why")
+    explain.add_argument(
+        "what", nargs="?", help="a run, release, package or alarm, or a part of its name (default: the last)"
+    )
+    retrain = sub.add_parser("retrain", help="ask for a training run now, through the same door as an alarm")
+    retrain.add_argument(
+        "--reason", required=True, help="why; the same reason on the same day is the same request"
+    )
+    approve = sub.add_parser(
+        "approve", help="approve a model package that waits for a person; this releases it"
+    )
+    approve.add_argument("version", type=int, help="the version in the model package group")
+    pause = sub.add_parser("pause", help="stop all that acts by itself; what serves goes on serving")
+    pause.add_argument("--resume", action="store_true", help="end the pause")
+    pause.add_argument("--by", default="operator", help="who says so")
+    image = sub.add_parser("image", help="build and push the image with docker; prints its digest")
+    image.set_defaults(json=False)
+    names = sub.add_parser("names", help="the name of a stack, for scripts")
+    names.add_argument("part", choices=["storage", "training", "serving", "monitoring", "retraining"])
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    try:
+        return commands.run(args, ROOT / "config")
+    except (ConfigError, commands.CommandError) as error:
+        print(f"tideline: {error}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        if type(error).__module__.split(".")[0] != "botocore":
+            raise
+        print(f"tideline: AWS: {error}; are your credentials, --env and its region right?", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

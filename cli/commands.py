@@ -1,0 +1,119 @@
+"""The commands, one function each: read, decide nothing, print."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cli import show
+from cli.source import Aws, CommandError, KeptRehearsal, Source
+from config.schema import ROOT, Config, load
+from domain.events import iso
+from domain.names import Names
+
+__all__ = ["CommandError", "run"]
+
+
+def run(args: argparse.Namespace, configs: Path) -> int:
+    """Carry out one command; returns the exit code. `configs` is the folder of the environments' files."""
+    config = load(configs / f"{args.env}.yaml")
+    return COMMANDS[args.command](args, config)
+
+
+def _source(args: argparse.Namespace, config: Config) -> Source:
+    return KeptRehearsal(args.rehearsal) if args.rehearsal else _aws(args, config)
+
+
+def _aws(args: argparse.Namespace, config: Config) -> Aws:
+    if args.rehearsal:
+        raise CommandError(f"{args.command} acts on a deployment; a kept rehearsal can only be read")
+    return Aws(Names(config.name, config.environment), config.region)
+
+
+def _status(args: argparse.Namespace, config: Config) -> int:
+    source = _source(args, config)
+    status = show.status(source.bodies)
+    print(json.dumps(status, indent=1) if args.json else show.status_text(status))
+    return 0
+
+
+def _explain(args: argparse.Namespace, config: Config) -> int:
+    decisions = _source(args, config).bodies("DECISION")
+    found = (
+        [d for d in decisions if args.what in f"{d['kind']} {d['subject']}"] if args.what else decisions[-1:]
+    )
+    if not found:
+        known = ", ".join(sorted({d["subject"] for d in decisions})) or "none yet"
+        raise CommandError(f"no decision about {args.what!r}; there are decisions about: {known}")
+    print(json.dumps(found, indent=1) if args.json else "\n\n".join(show.decision_text(d) for d in found))
+    return 0
+
+
+def _retrain(args: argparse.Namespace, config: Config) -> int:
+    aws = _aws(args, config)
+    event = {"cause": "operator", "incident": f"{args.reason}@{datetime.now(UTC):%Y-%m-%d}"}
+    answer = aws.client("lambda").invoke(
+        FunctionName=aws.names.function("start_training"), Payload=json.dumps(event).encode()
+    )
+    body = json.loads(answer["Payload"].read())
+    if "FunctionError" in answer:
+        raise CommandError(f"start_training failed: {body.get('errorType')}: {body.get('errorMessage')}")
+    decision = body["decision"]
+    print(
+        json.dumps(body, indent=1)
+        if args.json
+        else f"{decision['verdict']}: {'; '.join(decision['reasons'])}"
+    )
+    return 0 if decision["verdict"] == "start" else 3
+
+
+def _approve(args: argparse.Namespace, config: Config) -> int:
+    aws = _aws(args, config)
+    sagemaker = aws.client("sagemaker")
+    group = aws.names.model_package_group
+    packages = sagemaker.list_model_packages(ModelPackageGroupName=group, SortOrder="Descending")
+    versions = {p["ModelPackageVersion"]: p["ModelPackageArn"] for p in packages["ModelPackageSummaryList"]}
+    if args.version not in versions:
+        raise CommandError(f"{group} has no version {args.version}; it has: {sorted(versions) or 'none'}")
+    sagemaker.update_model_package(ModelPackageArn=versions[args.version], ModelApprovalStatus="Approved")
+    print(f"approved {versions[args.version]}; release_model takes it from here")
+    return 0
+
+
+def _pause(args: argparse.Namespace, config: Config) -> int:
+    aws = _aws(args, config)
+    body = {"paused": not args.resume, "by": args.by, "at": iso(datetime.now(UTC))}
+    item = {"pk": {"S": "CONTROL"}, "sk": {"S": "paused"}, "body": {"S": json.dumps(body, sort_keys=True)}}
+    aws.client("dynamodb").put_item(TableName=aws.ledger_table(), Item=item)
+    print(
+        "resumed"
+        if args.resume
+        else "paused: no alarm, push or approval starts anything until `pause --resume`"
+    )
+    return 0
+
+
+def _image(args: argparse.Namespace, config: Config) -> int:
+    from cli.image import build_and_push
+
+    print(build_and_push(_aws(args, config), ROOT))
+    return 0
+
+
+def _names(args: argparse.Namespace, config: Config) -> int:
+    print(Names(config.name, config.environment).stack(args.part))
+    return 0
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace, Config], int]] = {
+    "status": _status,
+    "explain": _explain,
+    "retrain": _retrain,
+    "approve": _approve,
+    "pause": _pause,
+    "image": _image,
+    "names": _names,
+}

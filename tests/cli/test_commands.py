@@ -1,0 +1,194 @@
+"""The operator's commands: against a kept rehearsal, and against a deployment in moto."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import NoCredentialsError
+from moto import mock_aws
+
+from cli.__main__ import main
+from cli.image import content_tag
+from cli.source import Aws
+
+DECISION = {
+    "at": "2013-04-22T13:01:00Z",
+    "kind": "retrain",
+    "verdict": "start",
+    "rule": "alarm",
+    "reasons": ["tideline-dev-loss is in ALARM and nothing speaks against a run"],
+    "inputs": {"mode": "on", "refused": [f"type {i}" for i in range(12)]},
+    "subject": "tideline-dev-loss@2013-04-22T13:01:00Z",
+}
+CHAMPION = {
+    "release_id": "000002",
+    "package_arn": "arn:aws:sagemaker:us-east-1:123456789012:model-package/tideline-dev/2",
+    "since": "2013-04-22T13:16:00Z",
+    "heldout_loss": 0.1579,
+}
+LEDGER = [
+    {"pk": "CHAMPION", "sk": "live", "body": CHAMPION},
+    {"pk": "DECISION", "sk": "1", "body": DECISION},
+    {"pk": "RUN", "sk": "run-1", "body": {"plan": {"run_id": "run-1"}, "status": "STARTED"}},
+    {
+        "pk": "SNAPSHOT",
+        "sk": "latest",
+        "body": {"id": "1c0b", "rows": 100519, "created": "2013-04-22T12:30:00Z"},
+    },
+]
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> str:
+    (tmp_path / "ledger.json").write_text(json.dumps(LEDGER))
+    return str(tmp_path)
+
+
+def test_status_of_a_kept_rehearsal_names_model_run_and_last_decision(kept: str, capsys: Any) -> None:
+    assert main(["--rehearsal", kept, "status"]) == 0
+    shown = capsys.readouterr().out
+    assert "model-package/tideline-dev/2 (release 000002" in shown
+    assert "running    run-1" in shown
+    assert "100,519 rows" in shown
+    assert "retrain start: tideline-dev-loss is in ALARM" in shown
+
+
+def test_status_as_json_is_for_programs(kept: str, capsys: Any) -> None:
+    assert main(["--json", "--rehearsal", kept, "status"]) == 0
+    status = json.loads(capsys.readouterr().out)
+    assert status["live"]["release_id"] == "000002"
+    assert status["paused"] is False
+
+
+def test_explain_finds_a_decision_by_part_of_its_subject_and_shortens_long_lists(
+    kept: str, capsys: Any
+) -> None:
+    assert main(["--rehearsal", kept, "explain", "loss@2013"]) == 0
+    shown = capsys.readouterr().out
+    assert "because  tideline-dev-loss is in ALARM and nothing speaks against a run" in shown
+    assert "and 4 more; --json shows all" in shown
+
+
+def test_explain_of_something_unknown_says_what_is_known(kept: str, capsys: Any) -> None:
+    assert main(["--rehearsal", kept, "explain", "nonsense"]) == 2
+    assert "tideline-dev-loss@2013-04-22T13:01:00Z" in capsys.readouterr().err
+
+
+def test_a_folder_without_a_rehearsal_is_an_error_with_a_remedy(tmp_path: Path, capsys: Any) -> None:
+    assert main(["--rehearsal", str(tmp_path), "status"]) == 2
+    assert "run `make rehearse` first" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["retrain", "--reason", "x"], ["approve", "1"], ["pause"]])
+def test_what_acts_refuses_a_kept_rehearsal(kept: str, capsys: Any, command: list[str]) -> None:
+    assert main(["--rehearsal", kept, *command]) == 2
+    assert "a kept rehearsal can only be read" in capsys.readouterr().err
+
+
+def test_an_environment_without_a_file_is_an_error_with_a_remedy(capsys: Any) -> None:
+    assert main(["--env", "nowhere", "status"]) == 2
+    assert "copy config/dev.yaml" in capsys.readouterr().err
+
+
+def test_the_image_tag_follows_the_content_and_not_the_commit(tmp_path: Path) -> None:
+    for name in ("requirements/image.txt", "requirements/uv.txt", "domain/a.py", "training/model.py"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("x")
+    before = content_tag(tmp_path)
+    assert content_tag(tmp_path) == before
+    (tmp_path / "training" / "model.py").write_text("y")
+    assert content_tag(tmp_path) != before
+
+
+def test_without_credentials_the_error_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    def refuse(*_: object) -> None:
+        raise NoCredentialsError
+
+    monkeypatch.setattr(Aws, "client", refuse)
+    assert main(["status"]) == 2
+    assert "Unable to locate credentials" in capsys.readouterr().err
+
+
+def test_names_prints_the_name_of_a_stack(capsys: Any) -> None:
+    assert main(["--env", "prod", "names", "training"]) == 0
+    assert capsys.readouterr().out == "tideline-prod-training\n"
+
+
+@pytest.fixture
+def ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A deployment's ledger; CloudFormation's part of finding it is not what is tested here."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setattr(Aws, "ledger_table", lambda _: "ledger")
+    with mock_aws():
+        dynamodb = boto3.client("dynamodb", region_name="us-east-1")
+        keys = ("pk", "HASH"), ("sk", "RANGE")
+        dynamodb.create_table(
+            TableName="ledger",
+            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield dynamodb
+
+
+def test_pause_and_resume_are_what_the_handlers_read(ledger: Any, monkeypatch: Any, capsys: Any) -> None:
+    from lambdas.ledger import Ledger
+
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setattr("lambdas.aws.client", lambda service: ledger)
+    assert main(["pause", "--by", "anna"]) == 0
+    assert Ledger("ledger").paused()
+    assert main(["pause", "--resume"]) == 0
+    assert not Ledger("ledger").paused()
+    assert "resumed" in capsys.readouterr().out
+
+
+def test_status_of_a_deployment_reads_its_ledger(ledger: Any, capsys: Any) -> None:
+    assert main(["status"]) == 0
+    assert "nothing yet" in capsys.readouterr().out
+
+
+def test_approve_approves_the_version_and_refuses_an_unknown_one(ledger: Any, capsys: Any) -> None:
+    sagemaker = boto3.client("sagemaker", region_name="us-east-1")
+    sagemaker.create_model_package_group(
+        ModelPackageGroupName="tideline-dev", ModelPackageGroupDescription="x"
+    )
+    arn = sagemaker.create_model_package(
+        ModelPackageGroupName="tideline-dev", ModelApprovalStatus="PendingManualApproval"
+    )["ModelPackageArn"]
+    assert main(["approve", "7"]) == 2
+    assert "has no version 7; it has: [1]" in capsys.readouterr().err
+    assert main(["approve", "1"]) == 0
+    assert sagemaker.describe_model_package(ModelPackageName=arn)["ModelApprovalStatus"] == "Approved"
+
+
+class FakeLambda:
+    def __init__(self, verdict: str) -> None:
+        self.verdict, self.events = verdict, []
+
+    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:
+        self.events.append((FunctionName, json.loads(Payload)))
+        answer = {"decision": {"verdict": self.verdict, "reasons": ["because"]}, "plan": None}
+        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
+
+
+@pytest.mark.parametrize(("verdict", "code"), [("start", 0), ("skip", 3)])
+def test_retrain_goes_through_the_one_door_and_its_exit_code_tells_the_verdict(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, verdict: str, code: int
+) -> None:
+    fake = FakeLambda(verdict)
+    monkeypatch.setattr(Aws, "client", lambda _self, _service: fake)
+    assert main(["retrain", "--reason", "new labels"]) == code
+    [(function, event)] = fake.events
+    assert function == "tideline-dev-start-training"
+    assert event["cause"] == "operator"
+    assert event["incident"].startswith("new labels@")
+    assert f"{verdict}: because" in capsys.readouterr().out

@@ -1,0 +1,58 @@
+"""A measured claim, where results are kept, and the page that shows them all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim in words, and both sides of it in the same unit."""
+
+    claim: str
+    ours: float
+    peer: float
+    peer_name: str
+    unit: str
+    date: str = ""
+
+    @property
+    def ratio(self) -> float:
+        """Ours over the peer's; below 1 is better where less is better."""
+        return self.ours / self.peer
+
+
+def write(name: str, claims: Sequence[Claim]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    today = datetime.now(UTC).strftime("%Y-%m-%d")
+    rows = [
+        {**asdict(claim), "ratio": round(claim.ratio, 4), "date": claim.date or today} for claim in claims
+    ]
+    (RESULTS / f"{name}.json").write_text(json.dumps(rows, indent=1) + "\n")
+
+
+def render() -> str:
+    """RESULTS.md from all results; nothing in it is written by hand."""
+    lines = [
+        "# Measured",
+        "",
+        "Each row is one claim, both sides measured in one run by `make bench NAME=...` on a machine with 2 cores.",
+        "",
+        "| benchmark | claim | ours | against | unit | ratio | date |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for path in sorted(RESULTS.glob("*.json")):
+        for row in json.loads(path.read_text()):
+            against = f"{row['peer']:g} ({row['peer_name']})"
+            lines.append(
+                f"| {path.stem} | {row['claim']} | {row['ours']:g} | {against} | {row['unit']} | {row['ratio']:.2f} "
+                f"| {row['date']} |"
+            )
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,271 @@
+"""The docs name what there is: whatever people can type, set, see or be woken by, and no link leads nowhere."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from cli.__main__ import parser
+from config.schema import PRICES, ROOT, Config, load
+from domain import events
+from domain.idle_cost import PRICES_AS_OF, Standing, idle_cost
+from domain.instances import Workload, choose
+from domain.names import METRIC_NAMESPACE, METRIC_UNITS
+from domain.prices import parse_prices
+from domain.training_run import CAUSES
+
+PAGES = sorted(
+    [
+        *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")),
+        *(ROOT / "docs").rglob("*.md"),
+    ]
+)
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"`([^`\n]+)`")
+README_LINES = 250
+SHARED_BY_HANDLERS = {"__init__", "aws", "ledger", "people"}
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def code_of(page: str) -> str:
+    """All that stands in code, inline or in a block, a line each."""
+    return "\n".join([*CODE.findall(FENCE.sub("", page)), *FENCE.findall(page)])
+
+
+def named(word: str, page: str) -> bool:
+    """Does the page have the word in code, alone or with something around it?"""
+    return re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", code_of(page)) is not None
+
+
+def make_targets() -> list[str]:
+    return re.findall(r"^([a-z]+):", text("Makefile"), re.MULTILINE)
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    actions = parser()._actions
+    return dict(next(a for a in actions if isinstance(a, argparse._SubParsersAction)).choices)
+
+
+def config_keys(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if inspect.isclass(kind) and issubclass(kind, BaseModel):
+            yield from config_keys(kind, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def handlers() -> list[str]:
+    return sorted({path.stem for path in (ROOT / "lambdas").glob("*.py")} - SHARED_BY_HANDLERS)
+
+
+def stacks_source() -> str:
+    return "\n".join(path.read_text() for path in sorted((ROOT / "stacks").glob("*.py")))
+
+
+@pytest.mark.parametrize("target", make_targets())
+def test_the_readme_names_every_make_target(target: str) -> None:
+    assert named(target, text("README.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_tells_nobody_to_make_what_there_is_not(page: Path) -> None:
+    told = re.findall(r"^ *make ([a-z]+)\b", code_of(page.read_text()), re.MULTILINE)
+    assert set(told) <= set(make_targets())
+
+
+@pytest.mark.parametrize("command", commands())
+def test_the_readme_names_every_command_and_each_of_its_options(command: str) -> None:
+    readme = text("README.md")
+    assert named(command, readme)
+    needed = [a for a in commands()[command]._actions if a.option_strings and a.required]
+    assert [a.option_strings for a in needed if not named(a.option_strings[-1], readme)] == []
+
+
+def test_a_page_uses_only_commands_that_parse() -> None:
+    argument = r"(?: +(?:--?[\w-]+|\"[^\"]*\"|[\w./]+))+"
+    used = {
+        line for page in PAGES for line in re.findall(rf"\./tideline({argument})", code_of(page.read_text()))
+    }
+    assert len(used) > 10
+    for line in sorted(used):
+        words = [word.strip('"') for word in re.findall(r"\"[^\"]*\"|\S+", line)]
+        if words not in (["retrain"], ["approve"]):  # the bare name of a command, in prose
+            assert parser().parse_args(words).command in commands(), line
+
+
+@pytest.mark.parametrize("key", config_keys())
+def test_the_readme_names_every_configuration_key(key: str) -> None:
+    assert named(key, text("README.md"))
+
+
+def test_the_readme_states_the_default_of_every_key() -> None:
+    rows = re.findall(r"^\| `([\w.`, ]+)` \| ([^|]+) \|", text("README.md"), re.MULTILINE)
+    stated = {
+        key: default.strip()
+        for keys, defaults in rows
+        for key, default in zip(
+            re.split("`, `", keys), defaults.split(", ") if "`, `" in keys else [defaults], strict=True
+        )
+    }
+    blank = Config(name="some", environment="dev")
+    for key in config_keys():
+        value: object = blank
+        for part in key.split("."):
+            value = getattr(value, part)
+        required = key in ("name", "environment")
+        wanted = "required" if required else "none" if value is None else f"{value}"
+        assert stated[key] == wanted, key
+
+
+@pytest.mark.parametrize("handler", handlers())
+def test_the_architecture_names_every_function(handler: str) -> None:
+    assert re.search(rf"^\| `{handler}` \|", text("docs/architecture.md"), re.MULTILINE)
+
+
+def test_the_architecture_names_the_python_of_the_functions() -> None:
+    [version] = set(re.findall(r"Runtime\.PYTHON_(\d_\d+)", stacks_source()))
+    assert f"Python {version.replace('_', '.')} on arm64" in text("docs/architecture.md")
+
+
+@pytest.mark.parametrize("metric", METRIC_UNITS)
+def test_the_architecture_says_what_every_metric_is(metric: str) -> None:
+    architecture = text("docs/architecture.md")
+    assert re.search(rf"^\| `{metric}` \| \w", architecture, re.MULTILINE)
+    assert f"`{METRIC_NAMESPACE}`" in architecture
+
+
+def test_the_architecture_names_every_alarm_and_its_runbook() -> None:
+    architecture, source = text("docs/architecture.md"), stacks_source()
+    suffixes = re.findall(r"alarm_name=f\"\{self\.names\.deployment\}-([\w-]+)\"", source)
+    assert len(suffixes) == 3
+    for suffix in suffixes:
+        row = rf"^\| `<name>-<environment>-{suffix}` \|.*\(runbooks/{suffix}\.md\)"
+        assert re.search(row, architecture, re.MULTILINE), suffix
+    assert "(runbooks/dead-letters.md)" in architecture
+
+
+def test_every_alarm_names_a_runbook_that_is_there_and_every_runbook_has_its_alarm() -> None:
+    source = stacks_source()
+    runbooks = set(re.findall(r"Runbook: (docs/runbooks/[\w-]+\.md)", source))
+    assert source.count("cloudwatch.Alarm(") == source.count("Runbook: ")
+    assert runbooks == {str(path.relative_to(ROOT)) for path in (ROOT / "docs" / "runbooks").glob("*.md")}
+
+
+def test_the_runbook_of_dead_letters_names_every_function() -> None:
+    page = text("docs/runbooks/dead-letters.md")
+    assert [
+        handler for handler in handlers() if "".join(map(str.title, handler.split("_"))) not in page
+    ] == []
+
+
+def test_the_architecture_names_every_rule() -> None:
+    rules = set(re.findall(r"\"(On[A-Z]\w+)\"", stacks_source()))
+    assert len(rules) == 4
+    assert {rule for rule in rules if f"| `{rule}` |" not in text("docs/architecture.md")} == set()
+    parsers = [name for name in dir(events) if name.startswith("parse_")]
+    assert len(parsers) == len(rules)
+
+
+def test_the_architecture_names_every_partition_of_the_ledger() -> None:
+    ledger = text("lambdas/ledger.py")
+    partitions = set(re.findall(r"(?:_item|_key|_put|_body|_get|_query|_delete_if)\(\s*\"([A-Z]+)\"", ledger))
+    assert len(partitions) == 10
+    table = re.findall(r"^\| `([A-Z]+)` \|", text("docs/architecture.md"), re.MULTILINE)
+    assert set(table) == partitions
+
+
+def slugs(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for link in LINK.findall(FENCE.sub("", page.read_text())):
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in slugs(target), link
+
+
+def test_every_decision_has_its_page_and_every_page_its_three_parts() -> None:
+    pages = sorted((ROOT / "docs" / "adr").glob("0*.md"))
+    index = text("docs/adr/README.md")
+    for number, page in enumerate(pages, start=1):
+        body = page.read_text()
+        assert page.name.startswith(f"{number:04d}-")
+        assert body.startswith(f"# {number}. ")
+        assert body.splitlines()[0].removeprefix(f"# {number}. ") in index
+        assert f"({page.name})" in index
+        assert [part for part in ("Context", "Decision", "Consequences") if f"**{part}.**" not in body] == []
+
+
+def test_the_glossary_has_each_word_once_and_the_words_of_the_code() -> None:
+    words = re.findall(r"^\| \*\*([\w -]+)\*\* \| \w", text("docs/glossary.md"), re.MULTILINE)
+    assert len(words) == len(set(words)) >= 15
+    code = "\n".join(
+        path.read_text().lower()
+        for folder in ("domain", "lambdas", "training", "stacks", "rehearsal")
+        for path in (ROOT / folder).rglob("*.py")
+    )
+    assert [word for word in words if not re.search(re.sub("[- ]", "[- _]?", word), code)] == []
+    assert {"champion", "challenger", "snapshot", "release record", "ledger", "gate"} <= set(words)
+    assert "operator" in CAUSES
+
+
+def test_the_readme_is_short_and_its_picture_is_there() -> None:
+    readme = text("README.md")
+    assert len(readme.splitlines()) <= README_LINES
+    assert "docs/loop.svg" in readme
+    assert text("docs/loop.svg").startswith("<svg")
+
+
+def test_the_pages_call_an_emulation_an_emulation() -> None:
+    for name in ("README.md", "docs/fidelity.md", "docs/architecture.md"):
+        assert "an emulation, not AWS" in re.sub(r"\s+", " ", text(name)), name
+    assert [page.name for page in PAGES if "the truth about AWS" in page.read_text()] == []
+
+
+@pytest.mark.parametrize("column, environment", enumerate(("dev", "prod"), start=1))
+def test_the_readme_states_what_an_environment_costs_at_rest(column: int, environment: str) -> None:
+    config = load(ROOT / "config" / f"{environment}.yaml")
+    instance = choose(
+        parse_prices((PRICES / f"{config.region}.csv").read_text(), config.region),
+        Workload("Hosting", memory_gib=config.serving.memory_gib, vcpus=config.serving.vcpus),
+    ).winner
+    alarms = (
+        len(re.findall(r"alarm_name=f", stacks_source())) + len(handlers()) + 1
+    )  # and one for the alarm's queue
+    standing = Standing(
+        instance.usd_per_hour, config.serving.instance_count, new_keys=1, alarms=alarms,
+        custom_metrics=len(METRIC_UNITS), dashboards=1, polled_queues=1,
+    )  # fmt: skip
+    cost = idle_cost(standing)
+    readme = text("README.md")
+    wanted = {
+        f"`{instance.instance_type}`": cost.endpoint_usd,
+        f"{alarms} alarms": cost.watch_usd,
+        "KMS key": cost.key_usd,
+        "polling": cost.queue_usd,
+        "**idle**": cost.total_usd,
+        "`budget_usd_per_month`": config.budget_usd_per_month,
+        "**ceiling**": cost.ceiling_usd(config.budget_usd_per_month),
+    }
+    table = [line.split("|") for line in readme.splitlines() if re.search(r"\d\.\d\d\*{0,2} \|$", line)]
+    for name, usd in wanted.items():
+        [row] = [cells for cells in table if name in cells[1]]
+        assert row[1 + column].strip(" *") == f"{usd:.2f}", name
+    assert f"list prices of {PRICES_AS_OF}" in readme

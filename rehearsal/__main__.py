@@ -51,8 +51,8 @@ def run(scenario: Scenario, *, config_path: Path, assembly: Path, out: Path, con
         account.journal.listeners.append(Display(console))
         deployment = Deployment(account, config, assembly / f"assembly-{config.environment}")
         outcome = play(deployment, scenario)
-        schema, quality = live_schema(deployment), None
-        findings = check(outcome)
+        findings, quality = check(outcome), None
+        schema = None if outcome.stopped else live_schema(deployment)
         if outcome.world and schema:
             quality = compare(deployment, outcome.world, task=schema["task"])
         summary = summarise(outcome, findings, quality)

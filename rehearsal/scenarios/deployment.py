@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from config.schema import Config
 from domain.names import Names, Prefix
 from rehearsal.engine import Account, images
@@ -109,8 +111,11 @@ class Deployment:
         return json.loads(self.read(uri))
 
     def ledger(self) -> list[dict[str, Any]]:
-        """Every item of the ledger: {pk, sk, ...} with `body` decoded."""
-        table = self.physical_id("storage", "Ledger", "AWS::DynamoDB::Table")
+        """Every item of the ledger: {pk, sk, ...} with `body` decoded; none while Storage is not there."""
+        try:
+            table = self.physical_id("storage", "Ledger", "AWS::DynamoDB::Table")
+        except (LookupError, ClientError):
+            return []
         pages = self.account.client("dynamodb").get_paginator("scan").paginate(TableName=table)
         items = [item for page in pages for item in page["Items"]]
         return sorted((_plain(item) for item in items), key=lambda item: (item["pk"], item["sk"]))

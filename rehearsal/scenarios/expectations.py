@@ -10,6 +10,7 @@ from typing import Any
 
 from domain.names import Prefix
 from rehearsal.engine import alarms
+from rehearsal.scenarios.neighbour import NEAR_MISSES
 from rehearsal.scenarios.turn import Outcome
 
 
@@ -22,15 +23,25 @@ class Finding:
     where: str = ""
 
 
+Expectation = Callable[[Outcome], Iterator[Finding]]
 SILENT_WHEN_IDLE = ("AWS/SQS",)
 """A queue that nobody uses publishes nothing, here as in AWS."""
 DAILY = ("build_snapshot", "check_drift", "reconcile")
-MODEL_RULES_ON_EVENTS = ("OnDrift", "OnPipelineEnd", "OnApproval", "OnServingSettled")
 
 
 def check(outcome: Outcome) -> list[Finding]:
     """Every expectation of the scenario, in the order of the loop."""
-    return [finding for expect in EXPECTATIONS for finding in expect(outcome)]
+    return [finding for expect in EXPECTATIONS for finding in _findings(expect, outcome)]
+
+
+def _findings(expect: Expectation, outcome: Outcome) -> Iterator[Finding]:
+    """An expectation that cannot even look, because a stack is not there, did not hold."""
+    try:
+        yield from expect(outcome)
+    except Exception as error:
+        yield Finding(
+            f"what {expect.__name__.strip('_')} looks at is there", False, f"{type(error).__name__}: {error}"
+        )
 
 
 def _to_the_end(outcome: Outcome) -> Iterator[Finding]:
@@ -242,7 +253,7 @@ def _neighbour(outcome: Outcome) -> Iterator[Finding]:
     kinds = {miss.detail_type for miss in outcome.near_misses}
     yield Finding(
         "no rule takes a neighbour's event",
-        not through and len(kinds) == len(MODEL_RULES_ON_EVENTS),
+        not through and kinds == set(NEAR_MISSES),
         where or f"sent: {sorted(kinds)}",
     )
 
@@ -252,7 +263,7 @@ def _isolation(_: Outcome) -> Iterator[Finding]:
     yield Finding("no handler and no training code ran in this process", not ours, ", ".join(ours))
 
 
-EXPECTATIONS: tuple[Callable[[Outcome], Iterator[Finding]], ...] = (
+EXPECTATIONS: tuple[Expectation, ...] = (
     _to_the_end,
     _stacks,
     _first_model,

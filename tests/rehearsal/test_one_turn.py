@@ -70,6 +70,16 @@ def test_without_the_permission_to_invoke_the_delivery_is_refused_and_the_rehear
     assert not result.summary["versions"]
 
 
+def test_a_stack_that_does_not_come_up_is_a_finding_with_its_reason(rehearse: Rehearse) -> None:
+    def change(template: dict[str, Any]) -> None:
+        del one(template, "AWS::DynamoDB::Table", "Ledger")["KeySchema"]
+
+    result = rehearse(change, "Storage")
+    assert result.exit_code == 1
+    assert "KeySchema" in result.failed["the scenario is played to its end"]
+    assert "small-dev-storage is deployed" in result.failed
+
+
 def test_without_an_environment_variable_the_function_fails_and_the_rehearsal_names_both(
     rehearse: Rehearse,
 ) -> None:

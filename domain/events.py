@@ -50,12 +50,12 @@ def _same(what: str, got: str, allowed: str) -> None:
         raise WrongEventError(f"got {what} {got!r}; allowed: {allowed!r}; correct the rule's pattern")
 
 
-def _time(event: Mapping[str, Any]) -> datetime:
-    text = _text(event, "time")
+def _time(event: Mapping[str, Any], *path: str) -> datetime:
+    text = _text(event, *path)
     try:
         return utc(text)
     except (ValueError, OverflowError):
-        raise WrongEventError(f"got {text!r} as time; allowed: ISO 8601") from None
+        raise WrongEventError(f"got {text!r} as {'.'.join(path)}; allowed: ISO 8601") from None
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,12 @@ class AlarmFired:
     alarm_name: str
     reason: str
     at: datetime
+    """When it went red; DescribeAlarms gives the same time for as long as it stays so."""
+
+
+def is_scheduled(event: Mapping[str, Any]) -> bool:
+    """A schedule's turn, which says nothing but that it is time to look."""
+    return event.get("detail-type") == "Scheduled Event"
 
 
 def parse_alarm(event: Mapping[str, Any], *, alarm_name: str) -> AlarmFired:
@@ -70,7 +76,9 @@ def parse_alarm(event: Mapping[str, Any], *, alarm_name: str) -> AlarmFired:
     _require(event, "aws.cloudwatch", "CloudWatch Alarm State Change")
     _same("the alarm", _text(event, "detail", "alarmName"), alarm_name)
     _same("the state", _text(event, "detail", "state", "value"), "ALARM")
-    return AlarmFired(alarm_name, event["detail"]["state"].get("reason", ""), _time(event))
+    return AlarmFired(
+        alarm_name, event["detail"]["state"].get("reason", ""), _time(event, "detail", "state", "timestamp")
+    )
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,12 @@ class RetrainState:
     paused: bool
     running: str | None
     """The id of the training run in flight."""
-    last_start: datetime | None
-    """When the last run started, whatever its cause."""
+    last_alarm_start: datetime | None
+    """When the last run that an alarm asked for started."""
+    champion_since: datetime | None
+    """A new champion needs time to show in the measured loss, whoever asked for it."""
     cooldown: timedelta
+    now: datetime
 
 
 def incident_id(alarm: AlarmFired) -> str:
@@ -38,7 +41,8 @@ def decide_retrain(alarm: AlarmFired, state: RetrainState) -> Decision:
         "incident": incident_id(alarm),
         "alarm_reason": alarm.reason,
         "mode": state.mode,
-        "last_start": iso(state.last_start) if state.last_start else None,
+        "last_alarm_start": iso(state.last_alarm_start) if state.last_alarm_start else None,
+        "champion_since": iso(state.champion_since) if state.champion_since else None,
         "cooldown_hours": state.cooldown.total_seconds() / 3600,
     }
 
@@ -53,11 +57,20 @@ def decide_retrain(alarm: AlarmFired, state: RetrainState) -> Decision:
         return decided("suppress", "retraining-off", "the config says retraining: off")
     if state.running:
         return decided("suppress", "in-flight", f"training run {state.running} is still going")
-    if state.last_start and alarm.at < state.last_start + state.cooldown:
-        ends = iso(state.last_start + state.cooldown)
-        return decided(
-            "suppress", "cooldown", f"the last run started {iso(state.last_start)}; cooling down until {ends}"
-        )
+    if cooling := _cooling_down(state):
+        return decided("suppress", "cooldown", cooling)
     if state.mode == "advise":
         return decided("advise", "retraining-advise", "the config says retraining: advise; a person decides")
     return decided("start", "alarm", f"{alarm.alarm_name} is in ALARM and nothing speaks against a run")
+
+
+def _cooling_down(state: RetrainState) -> str | None:
+    """Why it is too early, or None. A run that ended without a new champion cools nothing down but its own alarm."""
+    since = {
+        "the last run for an alarm started": state.last_alarm_start,
+        "the champion is live since": state.champion_since,
+    }
+    latest, what = max(((at, what) for what, at in since.items() if at), default=(None, ""))
+    if latest is None or state.now >= latest + state.cooldown:
+        return None
+    return f"{what} {iso(latest)}; cooling down until {iso(latest + state.cooldown)}"

@@ -201,9 +201,9 @@ class Ledger:
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return
 
-    def last_start(self) -> datetime | None:
-        """When the latest run was claimed."""
-        claimed = [run["claimed_at"] for run in self.runs()]
+    def last_alarm_start(self) -> datetime | None:
+        """When the latest run that an alarm asked for was claimed."""
+        claimed = [run["claimed_at"] for run in self.runs() if run["plan"]["cause"] == "alarm"]
         return utc(max(claimed)) if claimed else None
 
     # releases ------------------------------------------------------------------------------------------------

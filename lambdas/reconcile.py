@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from domain.decision import Decision
-from domain.events import parse_pipeline_ended
+from domain.events import is_scheduled, parse_pipeline_ended
 from domain.instances import micro_usd
 from domain.names import Prefix
 from domain.settings import ReconcileSettings
@@ -20,7 +20,7 @@ ENDED = ("Succeeded", "Failed", "Stopped")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """A pipeline's end or a schedule -> the runs that were settled now."""
     settings = ReconcileSettings.from_env(os.environ)
-    if event.get("detail-type") != "Scheduled Event":
+    if not is_scheduled(event):
         parse_pipeline_ended(event, pipeline=settings.pipeline_name)
     ledger = Ledger(settings.ledger_table)
     open_runs = [run for run in ledger.runs() if run["status"] == "STARTED"]
@@ -34,8 +34,11 @@ def _settle(settings: ReconcileSettings, ledger: Ledger, run: dict[str, Any]) ->
     if outcome not in ENDED:
         return False
     run_id = run["plan"]["run_id"]
-    spent = _spent_micro_usd(settings, run["execution_arn"])
-    gate = _gate(settings, run_id, outcome, execution.get("FailureReason", ""))
+    steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=run["execution_arn"])[
+        "PipelineExecutionSteps"
+    ]
+    spent = _spent_micro_usd(settings, steps)
+    gate = _gate(settings, run_id, outcome, _failure(execution, steps))
     ledger.record(gate, subject=run_id, now=now)
     if gate.verdict != "passed":
         people.tell(
@@ -53,9 +56,7 @@ def _settle(settings: ReconcileSettings, ledger: Ledger, run: dict[str, Any]) ->
 
 def _gate(settings: ReconcileSettings, run_id: str, outcome: str, failure: str) -> Decision:
     if outcome != "Succeeded":
-        return Decision(
-            "gate", "none", "pipeline-ended", (f"the pipeline is {outcome}: {failure or 'no reason given'}",)
-        )
+        return Decision("gate", "none", "pipeline-ended", (f"the pipeline is {outcome}: {failure}",))
     key = f"{Prefix.RUNS}{run_id}/report/report.json"
     report = json.loads(aws.read(aws.client("s3"), settings.artefacts_bucket, key))
     gate = report["gate"]
@@ -63,11 +64,16 @@ def _gate(settings: ReconcileSettings, run_id: str, outcome: str, failure: str) 
     return Decision("gate", "passed" if gate["passed"] else "refused", gate["rule"], (gate["reason"],), facts)
 
 
-def _spent_micro_usd(settings: ReconcileSettings, execution_arn: str) -> int:
+def _failure(execution: dict[str, Any], steps: list[dict[str, Any]]) -> str:
+    """What the failed steps say; the execution itself says only that there are some."""
+    said = [f"{step['StepName']}: {step['FailureReason']}" for step in steps if step.get("FailureReason")]
+    return "; ".join(said) or execution.get("FailureReason", "no reason given")
+
+
+def _spent_micro_usd(settings: ReconcileSettings, steps: list[dict[str, Any]]) -> int:
     """Billed seconds of each job times the price of the instance that it got."""
     sagemaker = aws.client("sagemaker")
-    steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=execution_arn)
-    found = (_billed(sagemaker, step.get("Metadata", {})) for step in steps["PipelineExecutionSteps"])
+    found = (_billed(sagemaker, step.get("Metadata", {})) for step in steps)
     jobs = [job for job in found if job]
     if not jobs:
         return 0

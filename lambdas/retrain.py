@@ -1,14 +1,14 @@
-"""The drift alarm went red: ask the governor, record its decision, and start a run if it says so."""
+"""The drift alarm went red, or still is: ask the governor, record its decision, and start a run if it says so."""
 
 from __future__ import annotations
 
 import json
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from domain.decision import Decision
-from domain.events import AlarmFired, iso, parse_alarm
+from domain.events import AlarmFired, is_scheduled, iso, parse_alarm, utc
 from domain.retraining import RetrainState, decide_retrain, incident_id
 from domain.settings import RetrainSettings
 from domain.training_run import Request
@@ -17,13 +17,19 @@ from lambdas.ledger import Ledger, utc_now
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """A batch of queue messages, each an alarm's state change -> the messages to try again."""
+    """A batch of queue messages -> those to try again. Each is the alarm's state change, or a daily look at it.
+
+    An alarm sends no second event while it stays red, though what spoke against a run may have passed.
+    """
     settings = RetrainSettings.from_env(os.environ)
     failures = []
     for record in event["Records"]:
         try:
-            alarm = parse_alarm(json.loads(record["body"]), alarm_name=settings.alarm_name)
-            _handle(settings, alarm)
+            event = json.loads(record["body"])
+            if not is_scheduled(event):
+                _handle(settings, parse_alarm(event, alarm_name=settings.alarm_name))
+            elif alarm := _still_red(settings.alarm_name):
+                _handle(settings, alarm, still_red=True)
         except Exception as error:  # one bad message must not take the others with it
             aws.log(
                 "retrain failed", error=f"{type(error).__name__}: {error}", message_id=record["messageId"]
@@ -32,22 +38,27 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     return {"batchItemFailures": failures}
 
 
-def _handle(settings: RetrainSettings, alarm: AlarmFired) -> None:
+def _still_red(alarm_name: str) -> AlarmFired | None:
+    """The alarm as its state change told it, if it is in ALARM now."""
+    found = aws.client("cloudwatch").describe_alarms(AlarmNames=[alarm_name])["MetricAlarms"]
+    if not found or found[0]["StateValue"] != "ALARM":
+        return None
+    since = utc(found[0]["StateUpdatedTimestamp"].isoformat())
+    return AlarmFired(alarm_name, found[0].get("StateReason", ""), since)
+
+
+def _handle(settings: RetrainSettings, alarm: AlarmFired, *, still_red: bool = False) -> None:
     ledger, now = Ledger(settings.ledger_table), utc_now()
     incident = incident_id(alarm)
-    if ledger.run(Request("alarm", incident).run_id(settings.deployment)):
+    run = ledger.run(Request("alarm", incident).run_id(settings.deployment))
+    if run and not (still_red and run["status"] == "SETTLED"):
         _start(settings, incident)  # a message that came again: what was begun is finished, not judged again
         return
-    decision = decide_retrain(
-        alarm,
-        RetrainState(
-            mode=settings.mode,
-            paused=ledger.paused(),
-            running=ledger.running(now),
-            last_start=ledger.last_start(),
-            cooldown=timedelta(days=settings.cooldown_days),
-        ),
-    )
+    decision = decide_retrain(alarm, _state(settings, ledger, now))
+    if run:
+        if decision.verdict == "suppress":
+            return  # the run for this incident was decided and told; it may need time to show
+        incident = f"{incident}/{now:%Y-%m-%d}"  # red after its run too: another one, on newer data
     ledger.record(decision, subject=incident, now=now)
     aws.log("retrain decided", verdict=decision.verdict, rule=decision.rule, incident=incident)
     outcome = _start(settings, incident) if decision.verdict == "start" else decision
@@ -60,6 +71,19 @@ def _handle(settings: RetrainSettings, alarm: AlarmFired) -> None:
             subject=f"{settings.deployment}: drift",
             message=f"{settings.deployment}: {because}. Alarm at {iso(alarm.at)}.",
         )
+
+
+def _state(settings: RetrainSettings, ledger: Ledger, now: datetime) -> RetrainState:
+    champion = ledger.champion()
+    return RetrainState(
+        mode=settings.mode,
+        paused=ledger.paused(),
+        running=ledger.running(now),
+        last_alarm_start=ledger.last_alarm_start(),
+        champion_since=utc(champion.since) if champion else None,
+        cooldown=timedelta(days=settings.cooldown_days),
+        now=now,
+    )
 
 
 def _start(settings: RetrainSettings, incident: str) -> Decision:

@@ -92,6 +92,7 @@ class RetrainingStack(Stack):
         self._ledger(function, "GetItem", "PutItem", "Query")
         function.allow(["lambda:InvokeFunction"], [start.function_arn])
         function.allow(["sns:Publish"], [self.monitoring.topic.topic_arn])
+        function.allow(["cloudwatch:DescribeAlarms"], [alarm.alarm_arn])
         self._feed_alarms_to(function)
         return function
 
@@ -122,6 +123,10 @@ class RetrainingStack(Stack):
         target = targets.SqsQueue(queue, dead_letter_queue=dead_letters, retry_attempts=DELIVERY_ATTEMPTS)
         events.Rule(
             self, "OnDrift", description="The loss alarm went red", event_pattern=pattern, targets=[target]
+        )
+        daily = events.Schedule.cron(hour=str(self.config.monitoring.check_hour_utc), minute="50")
+        events.Rule(
+            self, "StillRed", description="Is the loss alarm still red?", schedule=daily, targets=[target]
         )
         self._tell_of_dead_letters("Alarms", dead_letters)
 

@@ -128,4 +128,6 @@ def _register(account: Account, repository: str, tag: str, manifest: str, digest
     try:
         ecr.put_image(repositoryName=repository, imageManifest=manifest, imageTag=tag, imageDigest=digest)
     except ecr.exceptions.ImageAlreadyExistsException:
-        return  # a push of what is there already changes nothing
+        found = ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])["imageDetails"]
+        if found[0]["imageDigest"] != digest:  # else a push of what is there already, which changes nothing
+            raise

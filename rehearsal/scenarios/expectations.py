@@ -62,12 +62,29 @@ def _stacks(outcome: Outcome) -> Iterator[Finding]:
 
 
 def _first_model(outcome: Outcome) -> Iterator[Finding]:
-    decision = outcome.first_training.get("decision", {})
+    answer = outcome.pushed[0].answer if outcome.pushed else {}
+    decision = answer.get("decision", {})
     started = decision.get("verdict") == "start"
-    yield Finding("the push starts a training run", started, f"start_training: {decision}")
+    yield Finding("the first push starts a training run", started, f"start_training: {decision}")
     releases = outcome.deployment.ledger_bodies("RELEASE")
     live = [release for release in releases if release["outcome"] == "live"]
     yield Finding("the first model is released and live", bool(live), _why_not_live(outcome))
+
+
+def _pushes(outcome: Outcome) -> Iterator[Finding]:
+    """Only pushes that were due: one that fell behind an early end proves nothing."""
+    gates = [d for d in outcome.deployment.ledger_bodies("DECISION") if d["kind"] == "gate"]
+    refused = {d["subject"].split("/")[0]: d for d in gates if d["verdict"] == "refused"}
+    for pushed in outcome.pushed[1:]:
+        decision = pushed.answer["decision"]
+        got = "nothing-new" if pushed.run_id is None else "released"
+        if pushed.run_id in refused:
+            got, decision = "refused-by-gate", refused[pushed.run_id]
+        yield Finding(
+            f"{pushed.push.what} ({pushed.push.at:%d %B}) ends as {pushed.push.expected}",
+            got == pushed.push.expected,
+            f"{got}: {'; '.join(decision['reasons'])}",
+        )
 
 
 def _why_not_live(outcome: Outcome) -> str:
@@ -267,6 +284,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     _to_the_end,
     _stacks,
     _first_model,
+    _pushes,
     _serving,
     _data,
     _loop,

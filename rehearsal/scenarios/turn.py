@@ -12,6 +12,7 @@ from rehearsal.scenarios.dataset import hours
 from rehearsal.scenarios.deployment import ROOT, Deployment
 from rehearsal.scenarios.neighbour import NearMiss
 from rehearsal.scenarios.parity import Parity, check_parity
+from rehearsal.scenarios.pushes import MODEL, MODELS, Push, Pushed, carry_out
 from rehearsal.scenarios.traffic import World
 
 
@@ -25,6 +26,8 @@ class Scenario:
     """File names of the tables that are there before the start."""
     start: datetime
     end: datetime
+    pushes: tuple[Push, ...]
+    """In the order of their times; the first one brings the first model."""
     retrains: int = 1
     """How many runs an alarm must have started at least."""
 
@@ -34,7 +37,19 @@ FLIGHTS = Scenario(
     tables=ROOT / "examples" / "flights",
     history=("2013-01.csv.gz", "2013-02.csv.gz"),
     start=datetime(2013, 3, 1, tzinfo=UTC),
-    end=datetime(2013, 5, 16, tzinfo=UTC),
+    end=datetime(2013, 7, 16, tzinfo=UTC),
+    pushes=(
+        Push(datetime(2013, 2, 28, 22, tzinfo=UTC), "the first commit", "released"),
+        Push(datetime(2013, 3, 20, 15, tzinfo=UTC), "a typo in the README", "nothing-new"),
+        Push(
+            datetime(2013, 4, 10, 15, tzinfo=UTC),
+            "a model that knows no weather",
+            "refused-by-gate",
+            {MODEL: MODELS / "coarse.py"},
+        ),
+        Push(datetime(2013, 4, 11, 15, tzinfo=UTC), "that model taken back", "nothing-new"),
+    ),
+    retrains=2,
 )
 
 
@@ -44,8 +59,7 @@ class Outcome:
 
     scenario: Scenario
     deployment: Deployment
-    image_digest: str = ""
-    first_training: dict[str, Any] = field(default_factory=dict)
+    pushed: list[Pushed] = field(default_factory=list)
     world: World | None = None
     parity: Parity | None = None
     near_misses: list[NearMiss] = field(default_factory=list)
@@ -66,12 +80,9 @@ def play(deployment: Deployment, scenario: Scenario) -> Outcome:
 def _play(outcome: Outcome) -> None:
     deployment, scenario = outcome.deployment, outcome.scenario
     deployment.deploy()
-    outcome.image_digest = deployment.push_image()
     deployment.upload_history([scenario.tables / name for name in scenario.history])
     deployment.call("build_snapshot", {})
-    request = {"cause": "push", "incident": outcome.image_digest}
-    outcome.first_training = deployment.call("start_training", request)
-    deployment.account.pump()
+    _push(outcome)
     schema = live_schema(deployment)
     if schema is None:
         return
@@ -96,18 +107,37 @@ def _live(outcome: Outcome, *, time: str) -> None:
     for hour in hours(scenario.tables, time=time, start=scenario.start, end=scenario.end):
         if hour.at < account.clock.now():
             continue  # the first model was still in training
-        _deliver_due_labels(outcome, until=hour.at)
+        _do_what_is_due(outcome, until=hour.at)
         account.advance_to(hour.at)
         answer = world.ask(hour)
         if outcome.parity is None:
             outcome.parity = check_parity(outcome.deployment, answer)
-    _deliver_due_labels(outcome, until=scenario.end + timedelta(days=1))
+    _do_what_is_due(outcome, until=scenario.end + timedelta(days=1))
     account.advance_to(scenario.end + timedelta(days=1))
 
 
-def _deliver_due_labels(outcome: Outcome, *, until: datetime) -> None:
+def _do_what_is_due(outcome: Outcome, *, until: datetime) -> None:
+    """Labels and pushes, each at its own time."""
     world, account = outcome.world, outcome.deployment.account
     assert world is not None
-    while (due := world.labels_due()) and due <= until:
-        account.advance_to(max(due, account.clock.now()))
-        world.deliver_labels()
+    while True:
+        labels, push = world.labels_due(), _next_push(outcome)
+        at = min(time for time in (labels, push, until + timedelta(seconds=1)) if time)
+        if at > until:
+            return
+        account.advance_to(max(at, account.clock.now()))
+        if at == labels:
+            world.deliver_labels()
+        else:
+            _push(outcome)
+
+
+def _next_push(outcome: Outcome) -> datetime | None:
+    left = outcome.scenario.pushes[len(outcome.pushed) :]
+    return left[0].at if left else None
+
+
+def _push(outcome: Outcome) -> None:
+    push = outcome.scenario.pushes[len(outcome.pushed)]
+    checkout = outcome.deployment.account.directory / "checkout"
+    outcome.pushed.append(carry_out(outcome.deployment, push, checkout))

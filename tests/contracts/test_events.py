@@ -212,5 +212,10 @@ def test_the_day_s_functions_run_in_the_order_in_which_they_build_on_each_other(
     for rule in dev.of_type("AWS::Events::Rule"):
         if "ScheduleExpression" in rule.properties:
             minute, hour = rule.properties["ScheduleExpression"].removeprefix("cron(").split()[:2]
-            at[rule.properties["Targets"][0]["Arn"].rsplit("-", 1)[1]] = int(hour) * 60 + int(minute)
-    assert sorted(at, key=lambda name: at[name]) == ["snapshot", "drift", "reconcile"]
+            at[rule.logical_id[: -len("12345678")]] = int(hour) * 60 + int(minute)
+    assert sorted(at, key=lambda name: at[name]) == [
+        "BuildSnapshotDaily",
+        "CheckDriftDaily",
+        "ReconcileDaily",
+        "StillRed",
+    ]

@@ -26,8 +26,10 @@ PREFIX = "arn:aws:sagemaker:us-east-1:123456789012"
 ALARM = {
     "source": "aws.cloudwatch",
     "detail-type": "CloudWatch Alarm State Change",
-    "time": "2013-04-20T13:00:00Z",
-    "detail": {"alarmName": "tideline-dev-loss", "state": {"value": "ALARM", "reason": "1.5 > 1.2"}},
+    "detail": {
+        "alarmName": "tideline-dev-loss",
+        "state": {"value": "ALARM", "reason": "1.5 > 1.2", "timestamp": "2013-04-20T13:00:00.000+0000"},
+    },
 }
 APPROVAL = {
     "source": "aws.sagemaker",
@@ -84,7 +86,12 @@ def test_each_event_of_ours_is_read() -> None:
         (ALARM, ("detail-type",), "Alarm", "allowed: ('aws.cloudwatch', 'CloudWatch Alarm State Change')"),
         (ALARM, ("detail", "alarmName"), "other", "got the alarm 'other'; allowed: 'tideline-dev-loss'"),
         (ALARM, ("detail", "state", "value"), "OK", "got the state 'OK'; allowed: 'ALARM'"),
-        (ALARM, ("time",), "noon", "got 'noon' as time; allowed: ISO 8601"),
+        (
+            ALARM,
+            ("detail", "state", "timestamp"),
+            "noon",
+            "got 'noon' as detail.state.timestamp; allowed: ISO 8601",
+        ),
         (APPROVAL, ("source",), "aws.s3", "got an event ('aws.s3'"),
         (APPROVAL, ("detail", "ModelPackageGroupName"), "x", "group 'x'; allowed: 'tideline-dev'"),
         (APPROVAL, ("detail", "ModelApprovalStatus"), "Rejected", "'Rejected'; allowed: 'Approved'"),

@@ -1,13 +1,15 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from domain.decision import Decision
+from domain.events import utc
 from domain.settings import RetrainSettings
-from domain.training_run import Request
+from domain.training_run import Plan, Request
 from lambdas import retrain
 from tests.lambdas.local import DEPLOYMENT, NOW, Local
 from tests.lambdas.test_ledger import PLAN
@@ -24,12 +26,15 @@ SETTINGS = RetrainSettings(
 )
 
 
-def alarm(**changed: Any) -> dict[str, Any]:
+def alarm(at: str = "2013-04-20T12:59:00.000+0000", **changed: Any) -> dict[str, Any]:
     return {
         "source": "aws.cloudwatch",
         "detail-type": "CloudWatch Alarm State Change",
         "time": "2013-04-20T12:59:00Z",
-        "detail": {"alarmName": "tideline-dev-loss", "state": {"value": "ALARM", "reason": "1.5 > 1.2"}},
+        "detail": {
+            "alarmName": "tideline-dev-loss",
+            "state": {"value": "ALARM", "reason": "1.5 > 1.2", "timestamp": at},
+        },
         **changed,
     }
 
@@ -44,6 +49,18 @@ def training(verdict: str, rule: str) -> Callable[..., dict[str, Any]]:
     return lambda **_: answer
 
 
+def settled(local: Local, plan: Plan) -> None:
+    """A run that was claimed now and ended."""
+    local.ledger.claim(plan, now=NOW, budget_micro_usd=10**9)
+    local.ledger.settle(plan.run_id, outcome="Succeeded", spent_micro_usd=0, now=NOW)
+
+
+def red(local: Local, *, since: str, state: str = "ALARM") -> None:
+    found = {"StateValue": state, "StateReason": "1.5 > 1.2", "StateUpdatedTimestamp": utc(since)}
+    local.script("cloudwatch", describe_alarms=lambda **_: {"MetricAlarms": [found]})
+
+
+LOOK = {"source": "aws.events", "detail-type": "Scheduled Event", "time": "2013-04-26T13:40:00Z"}
 Deliver = Callable[..., list[str]]
 
 
@@ -89,7 +106,7 @@ def test_advice_that_could_not_be_sent_is_sent_when_the_message_comes_again(
     assert deliver(mode="advise") == []
     local.messages()
     topic, local.topic_arn = local.topic_arn, local.topic_arn + "-gone"
-    later = alarm(time="2013-04-20T14:00:00Z")
+    later = alarm("2013-04-20T14:00:00Z")
     assert deliver(later, mode="advise") == ["m0"]
     local.topic_arn = topic
     assert deliver(later, mode="advise") == []
@@ -123,14 +140,53 @@ def test_a_run_that_could_not_be_started_is_tried_again_although_it_holds_the_le
 
 
 def test_a_second_alarm_within_the_cooldown_is_suppressed_and_told(local: Local, deliver: Deliver) -> None:
-    local.ledger.claim(PLAN, now=NOW, budget_micro_usd=10**9)
-    local.ledger.settle("run-1", outcome="Succeeded", spent_micro_usd=0, now=NOW)
-    assert deliver(alarm(time="2013-04-25T13:00:00Z")) == []
+    settled(local, replace(PLAN, cause="alarm"))
+    local.at(NOW + timedelta(days=5))
+    assert deliver(alarm("2013-04-25T13:00:00Z")) == []
     assert local.decisions("retrain") == [("suppress", "cooldown")]
     assert "cooling down until 2013-05-04T13:00:00Z" in local.messages()[0]
     assert local.invoked == []
-    deliver(alarm(time="2013-05-05T13:00:00Z"))
+    local.at(NOW + timedelta(days=15))
+    deliver(alarm("2013-05-05T13:00:00Z"))
     assert len(local.invoked) == 1
+
+
+def test_a_push_that_brought_no_new_model_cools_nothing_down(local: Local, deliver: Deliver) -> None:
+    settled(local, PLAN)
+    deliver()
+    assert local.decisions("retrain") == [("start", "alarm")]
+
+
+def test_an_alarm_that_stays_red_starts_a_run_on_the_first_look_after_the_cooldown(
+    local: Local, deliver: Deliver
+) -> None:
+    settled(local, replace(PLAN, cause="alarm"))
+    red(local, since="2013-04-25T13:00:00Z")
+    for days in range(5, 16):
+        local.at(NOW + timedelta(days=days))
+        assert deliver(LOOK) == []
+    assert local.decisions("retrain") == [("suppress", "cooldown"), ("start", "alarm")]
+    assert local.ledger.decisions()[-1]["at"] == "2013-05-04T13:00:00Z"
+    assert {payload["incident"] for _, payload in local.invoked} == {"tideline-dev-loss@2013-04-25T13:00:00Z"}
+
+
+def test_an_alarm_that_its_own_run_did_not_cure_gets_another_run_after_the_cooldown(
+    local: Local, deliver: Deliver
+) -> None:
+    run_id = Request("alarm", INCIDENT).run_id(DEPLOYMENT)
+    settled(local, replace(PLAN, run_id=run_id, cause="alarm", incident=INCIDENT))
+    red(local, since="2013-04-20T12:59:00Z")
+    deliver(LOOK)
+    assert local.invoked == []
+    local.at(NOW + timedelta(days=14))
+    deliver(LOOK)
+    assert [payload["incident"] for _, payload in local.invoked] == [f"{INCIDENT}/2013-05-04"]
+
+
+def test_a_look_at_an_alarm_that_is_not_red_does_nothing(local: Local, deliver: Deliver) -> None:
+    red(local, since="2013-04-20T12:59:00Z", state="OK")
+    assert deliver(LOOK) == []
+    assert local.decisions("retrain") == []
 
 
 def test_a_run_in_flight_is_left_alone(local: Local, deliver: Deliver) -> None:
@@ -153,7 +209,7 @@ def test_who_switched_it_off_is_obeyed(
 
 
 def test_the_next_alarm_is_an_incident_of_its_own(local: Local, deliver: Deliver) -> None:
-    deliver(alarm(), alarm(time="2013-04-21T12:59:00Z"))
+    deliver(alarm(), alarm("2013-04-21T12:59:00Z"))
     assert [payload["incident"] for _, payload in local.invoked] == [
         INCIDENT,
         "tideline-dev-loss@2013-04-21T12:59:00Z",

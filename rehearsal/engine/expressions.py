@@ -6,6 +6,7 @@ import calendar
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 MONTHS = {name.upper(): number for number, name in enumerate(calendar.month_abbr) if name}
@@ -15,6 +16,7 @@ WEEKDAYS = {
 LAST_YEAR = 2199  # documented range of the year field
 
 
+@lru_cache(maxsize=1024)
 def next_fire(expression: str, *, created: datetime, after: datetime) -> datetime | None:
     """The first time after `after` at which the expression fires; a rate counts from `created`."""
     rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)

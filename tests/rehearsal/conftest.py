@@ -86,7 +86,7 @@ def rehearse(assembly: Path, tables: Path, tmp_path: Path) -> Rehearse:
         out = tmp_path / "out"
         command = [
             *(sys.executable, "-m", "rehearsal", "--config", str(CONFIG), "--tables", str(tables)),
-            *("--assembly", str(changed), "--until", "2013-03-03", "--out", str(out)),
+            *("--assembly", str(changed), "--until", "2013-03-03", "--retrains", "1", "--out", str(out)),
         ]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         path = out / "summary.json"

@@ -83,7 +83,7 @@ class Endpoint(ResourceType):
     def _prove(self) -> None:
         """An endpoint that rolled back by itself is InService too, on its old configuration."""
         wanted = self.properties["EndpointConfigName"]
-        endpoint = self.account.client("sagemaker").describe_endpoint(EndpointName=self.name)
+        endpoint = self.send("DescribeEndpoint", EndpointName=self.name)
         status, running = endpoint["EndpointStatus"], endpoint["EndpointConfigName"]
         if status != "InService" or running != wanted:
             reason = endpoint.get("FailureReason", "no reason given")

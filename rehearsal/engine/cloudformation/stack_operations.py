@@ -127,7 +127,7 @@ class Operation:
         return kind(place, {}).generated_name(self.stack.next_name_token(logical_id))
 
     def _resource(self, deployed: Deployed) -> ResourceType:
-        return deployed.resource(self.stack.account, self.stack.name)
+        return deployed.resource(self.stack)
 
     def _create(self, wanted: Deployed) -> None:
         self.stack.log(wanted.logical_id, "", wanted.kind.type, "CREATE_IN_PROGRESS")
@@ -230,7 +230,7 @@ def delete(stack: Stack, item: Deployed) -> bool:
     """Delete one resource; whether it worked."""
     stack.log(item.logical_id, item.physical_id, item.kind.type, "DELETE_IN_PROGRESS")
     try:
-        item.resource(stack.account, stack.name).delete()
+        item.resource(stack).delete()
     except FAILURES as error:
         stack.failures[item.logical_id] = _reason(error)
         stack.log(item.logical_id, item.physical_id, item.kind.type, "DELETE_FAILED", _reason(error))

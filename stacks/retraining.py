@@ -25,7 +25,7 @@ from domain.settings import (
 from stacks.acknowledgements import acknowledge
 from stacks.functions import DELIVERY_ATTEMPTS, PythonFunction, encrypted_queue
 from stacks.monitoring import MonitoringStack
-from stacks.permissions import allow_pass_role, arn
+from stacks.permissions import arn
 from stacks.serving import ServingStack
 from stacks.serving_roles import VERSIONED, parameters_of_serving
 from stacks.storage import StorageStack
@@ -192,10 +192,10 @@ class RetrainingStack(Stack):
         function.allow(["ssm:GetParameters"], parameters_of_serving(self, self.names))
         stack = arn(self, "cloudformation", f"stack/{self.serving_stack}/*")
         function.allow(["cloudformation:DescribeStacks"], [stack])
+        # It names no role, so CloudFormation goes on under the one that the stack has, and nobody need pass it.
         # Its own template only: an inline or remote one could make anything that the stack's role may make.
         own_template = {"Null": {"cloudformation:TemplateUrl": "true"}}
         function.allow(["cloudformation:UpdateStack"], [stack], own_template)
-        allow_pass_role(function.role, self.storage.serving_deploy_role, to="cloudformation.amazonaws.com")
         pattern = events.EventPattern(
             source=["aws.sagemaker"],
             detail_type=["SageMaker Model Package State Change"],

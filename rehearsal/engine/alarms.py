@@ -11,9 +11,10 @@ from weakref import WeakKeyDictionary
 
 import botocore.session
 
-from rehearsal.engine import resource_policies
 from rehearsal.engine.account import Unsupported
 from rehearsal.engine.alarm_rules import Datapoint, aws_time, evaluation_range, judge
+from rehearsal.engine.iam import enforcement
+from rehearsal.engine.iam.policies import Access
 from rehearsal.engine.metric_data import MetricIndex, Series
 from rehearsal.engine.moto_seams import cloudwatch as seam
 from rehearsal.engine.moto_seams.cloudwatch import AlarmState, MetricAlarm
@@ -174,24 +175,17 @@ def _configuration(alarm: MetricAlarm) -> dict[str, Any]:
 
 
 def _act(account: Account, action: str, alarm: MetricAlarm, state: AlarmState) -> None:
-    """Publish to the topic, if its policy lets CloudWatch; no event on the bus depends on it."""
+    """Publish to the topic, if its policy and its key's let CloudWatch; no event on the bus depends on it."""
     if action.split(":")[2] != "sns":
         raise Unsupported(
             f"the action {action} of the alarm {alarm.name}: build it in rehearsal/engine/alarms.py."
         )
     sns = account.client("sns")
-    context = {"aws:SourceArn": alarm.arn, "aws:SourceAccount": account.id, "aws:SourceOwner": account.id}
     try:
-        policy = sns.get_topic_attributes(TopicArn=action)["Attributes"].get("Policy")
-        statements = resource_policies.parse(policy)
-        allowed = resource_policies.allows(
-            statements,
-            service=SERVICE,
-            action="sns:Publish",
-            resource=action,
-            context=context | {"aws:SecureTransport": "true"},
-        )
-        error = None if allowed else f"the topic policy of {action} does not let {SERVICE} publish"
+        sns.get_topic_attributes(TopicArn=action)
+        cloudwatch = enforcement.service(account, SERVICE)
+        denial = enforcement.denial(account, cloudwatch, Access("sns:Publish", action), source_arn=alarm.arn)
+        error = denial.message if denial else None
     except sns.exceptions.NotFoundException:
         error = f"the topic {action} does not exist"
     if error is None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from rehearsal.engine import roles
 from rehearsal.engine.account import Account
-from rehearsal.engine.jobs import SAGEMAKER
+from rehearsal.engine.execution_roles import SAGEMAKER
 from rehearsal.engine.s3_transfer import DataError, Transfer
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from rehearsal.engine import embedded_metrics, roles, service_metrics
+from rehearsal.engine import embedded_metrics, function_roles, roles, service_metrics
 from rehearsal.engine.account import Unsupported
+from rehearsal.engine.function_roles import LAMBDA
 from rehearsal.engine.moto_seams import functions as seam
 from rehearsal.engine.moto_seams.functions import Function, InvokeRequest, InvokeResponse
 from rehearsal.engine.worker_pool import (
@@ -24,6 +25,8 @@ from rehearsal.engine.worker_pool import (
 
 if TYPE_CHECKING:
     from rehearsal.engine.account import Account
+
+LOG_ACTIONS = ("logs:CreateLogStream", "logs:PutLogEvents")
 
 _pools: WeakKeyDictionary[Account, WorkerPool] = WeakKeyDictionary()
 
@@ -175,6 +178,7 @@ def _ask(worker: Worker, message: dict[str, Any], timeout_seconds: float) -> dic
 
 
 def _environment(account: Account, function: Function, pool: WorkerPool) -> dict[str, str]:
+    function_roles.require_key(account, function)
     scratch = pool.directory / "tmp"
     scratch.mkdir(exist_ok=True)
     return {
@@ -183,7 +187,7 @@ def _environment(account: Account, function: Function, pool: WorkerPool) -> dict
         "HOME": str(scratch),
         "TMPDIR": str(scratch),
         **function.environment,
-        **roles.credentials(account, function.role_arn, "lambda.amazonaws.com"),
+        **roles.credentials(account, function.role_arn, LAMBDA),
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_VERSION": function.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
@@ -199,9 +203,13 @@ def _log(account: Account, function: Function, stream: str, lines: list[str]) ->
     resource = (
         f"arn:aws:logs:{account.region}:{account.id}:log-group:{function.log_group}:log-stream:{stream}"
     )
-    if roles.allows(account, function.role_arn, "logs:PutLogEvents", resource):
+    if not any(_refusal(account, function, action, resource) for action in LOG_ACTIONS):
         seam.write_log(account, function.log_group, stream, lines)
         embedded_metrics.publish(account, function.log_group, lines)
+
+
+def _refusal(account: Account, function: Function, action: str, resource: str) -> str | None:
+    return roles.refusal(account, function.role_arn, LAMBDA, action, resource)
 
 
 def _give_up(
@@ -243,10 +251,9 @@ def _dead_letter(
             f"the failure destination {target_arn} of function {function.name}: the local account sends to SQS and "
             "SNS. Build it in rehearsal/engine/functions.py."
         )
-    if not roles.allows(account, function.role_arn, action, target_arn):
-        facts["error"] = (
-            f"{function.role_arn} is not authorized to perform: {action} on resource: {target_arn}"
-        )
+    refused = _refusal(account, function, action, target_arn)
+    if refused:
+        facts["error"] = refused
     elif service == "sqs":
         queue_url = account.client("sqs").get_queue_url(QueueName=facts["queue"])["QueueUrl"]
         account.client("sqs").send_message(QueueUrl=queue_url, MessageBody=body)
@@ -256,16 +263,8 @@ def _dead_letter(
 
 
 def _answer(account: Account, request: InvokeRequest) -> InvokeResponse:
-    """The Invoke API: who may call, what may be sent, and what comes back."""
-    function, action = request.function, "lambda:InvokeFunction"
-    role_arn = request.caller_role_arn
-    if role_arn and not roles.allows(account, role_arn, action, function.arn):
-        return _api_error(
-            403,
-            "AccessDeniedException",
-            f"User: {request.caller_arn} is not authorized to perform: {action} on resource: {function.arn} "
-            f"because no identity-based policy allows the {action} action",
-        )
+    """The Invoke API: what may be sent, and what comes back."""
+    function = request.function
     try:
         event = json.loads(request.body or "{}")
     except ValueError as error:

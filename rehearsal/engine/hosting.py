@@ -15,7 +15,7 @@ from typing import Any
 
 from rehearsal.engine import containers, images, roles
 from rehearsal.engine.account import Account, Unsupported
-from rehearsal.engine.jobs import SAGEMAKER, write_logs
+from rehearsal.engine.execution_roles import SAGEMAKER, pull, write_logs
 from rehearsal.engine.s3_transfer import DataError, Transfer, extract
 
 PING_TIMEOUT_SECONDS = 2
@@ -106,7 +106,7 @@ class Host:
             if text:
                 group = f"/aws/sagemaker/Endpoints/{self.endpoint}"
                 stream = f"{self.variant['VariantName']}/{self.run.directory.name}"
-                write_logs(self.account, group, stream, text, at=self.active_at)
+                write_logs(self.account, self.role_arn, group, stream, text, at=self.active_at)
 
     def _post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         if self._connection is None:
@@ -137,7 +137,7 @@ def start(account: Account, endpoint: str, variant: Mapping[str, Any], deploymen
     role_arn = model["ExecutionRoleArn"]
     directory = account.directory / "endpoints" / endpoint / str(deployment)
     try:
-        image = images.resolve(account, container["Image"])
+        image = pull(account, role_arn, container["Image"])
         credentials = roles.credentials(account, role_arn, SAGEMAKER)
         _load(account, role_arn, container, directory / "ml/model")
     except (images.ImageNotFound, PermissionError, DataError) as error:

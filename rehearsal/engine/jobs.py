@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from rehearsal.engine import containers, embedded_metrics, images, roles, s3_transfer
+from rehearsal.engine import containers, images, roles, s3_transfer
 from rehearsal.engine.account import Account, Unsupported
+from rehearsal.engine.execution_roles import SAGEMAKER, epoch_ms, pull, write_logs
 from rehearsal.engine.moto_seams import sagemaker as seam
 
-SAGEMAKER = "sagemaker.amazonaws.com"
 JOB_VIRTUAL_TIME = timedelta(seconds=300)  # assumed: what a small job takes on AWS, start-up included
 FAILURE_CHARACTERS = 1024  # DescribeTrainingJob's limit on FailureReason
 
@@ -85,6 +84,9 @@ class Job:
         s3 = roles.client(self.account, self.role_arn, SAGEMAKER, "s3")
         return s3_transfer.Transfer(s3, self.role_arn, self.account.region)
 
+    def pull(self, image_uri: str) -> images.Image:
+        return pull(self.account, self.role_arn, image_uri)
+
     def local(self, path: str) -> Path:
         """A path under /opt/ml, on this machine."""
         parts = Path(path).parts
@@ -116,27 +118,8 @@ class Job:
         return ended
 
     def _keep_logs(self, output: str) -> None:
-        started = int(self.account.clock.now().timestamp() * 1000)
-        write_logs(self.account, self.kind.log_group, f"{self.name}/algo-1-{started}", output)
-
-
-def write_logs(account: Account, group: str, stream: str, output: str, *, at: datetime | None = None) -> None:
-    """Put a container's output into CloudWatch Logs, at the virtual time; embedded metrics become metrics."""
-    logs = account.client("logs")
-    if not any(
-        found["logGroupName"] == group
-        for found in logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
-    ):
-        logs.create_log_group(logGroupName=group)
-    with suppress(logs.exceptions.ResourceAlreadyExistsException):
-        logs.create_log_stream(logGroupName=group, logStreamName=stream)
-    time = int((at or account.clock.now()).timestamp() * 1000)
-    events = [{"timestamp": time, "message": line} for line in output.splitlines() if line]
-    for first in range(0, len(events), 10_000):  # PutLogEvents' limit
-        logs.put_log_events(
-            logGroupName=group, logStreamName=stream, logEvents=events[first : first + 10_000]
-        )
-    embedded_metrics.publish(account, group, output.splitlines(), at=at)
+        stream = f"{self.name}/algo-1-{epoch_ms(self.account)}"
+        write_logs(self.account, self.role_arn, self.kind.log_group, stream, output)
 
 
 Carry = Callable[[Job], Outcome]
@@ -256,7 +239,7 @@ def page(found: list[dict[str, Any]], request: dict[str, Any], key: str) -> dict
 def require_assumable(account: Account, role_arn: str) -> None:
     """AWS refuses a request whose role SageMaker cannot assume."""
     try:
-        roles.credentials(account, role_arn, SAGEMAKER)
+        roles.require_trust(account, role_arn, SAGEMAKER)
     except PermissionError as error:
         raise seam.error("ValidationException", str(error)) from error
 

@@ -8,7 +8,8 @@ from botocore.exceptions import ClientError
 
 from rehearsal.engine import images, roles
 from rehearsal.engine.account import Account
-from rehearsal.engine.jobs import SAGEMAKER, require_assumable
+from rehearsal.engine.execution_roles import SAGEMAKER
+from rehearsal.engine.jobs import require_assumable
 from rehearsal.engine.moto_seams import sagemaker as seam
 from rehearsal.engine.s3_transfer import split
 

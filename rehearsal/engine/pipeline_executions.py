@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 
 from rehearsal.engine import roles
 from rehearsal.engine.account import Account, Unsupported
-from rehearsal.engine.jobs import SAGEMAKER
+from rehearsal.engine.execution_roles import SAGEMAKER
 from rehearsal.engine.moto_seams import sagemaker as seam
 from rehearsal.engine.pipeline_definitions import Definition, Step
 from rehearsal.engine.pipeline_expressions import ExpressionError, Scope
@@ -180,7 +180,7 @@ class Execution:
 
     def _settle_job(self, step: Step, record: dict[str, Any]) -> None:
         kind = step.type
-        describe = getattr(self.account.client("sagemaker"), f"describe_{kind.lower()}_job")
+        describe = getattr(self._sagemaker(), f"describe_{kind.lower()}_job")
         job = describe(**{f"{kind}JobName": self._job_name(step)})
         status = job[f"{kind}JobStatus"]
         if status != "Completed":

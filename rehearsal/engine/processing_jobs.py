@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from rehearsal.engine import containers, images
+from rehearsal.engine import containers
 from rehearsal.engine.account import Unsupported
 from rehearsal.engine.jobs import FAILURE_CHARACTERS, Job, Outcome
 
@@ -39,7 +39,7 @@ def carry_out(job: Job) -> Outcome:
     """Download, run, upload: what AWS does from InProgress to Completed."""
     request = job.request
     specification = request["AppSpecification"]
-    image = images.resolve(job.account, specification["ImageUri"])
+    image = job.pull(specification["ImageUri"])
     _lay_out(job)
     transfer = job.transfer()
     for item in request.get("ProcessingInputs", []):

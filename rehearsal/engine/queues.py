@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 from rehearsal.engine import functions, roles
 from rehearsal.engine.account import Unsupported
+from rehearsal.engine.function_roles import LAMBDA, POLLING
 from rehearsal.engine.functions import Outcome
 from rehearsal.engine.moto_seams import functions as function_seam
 from rehearsal.engine.moto_seams import queues as seam
@@ -15,7 +16,6 @@ from rehearsal.engine.moto_seams.queues import Mapping
 if TYPE_CHECKING:
     from rehearsal.engine.account import Account
 
-POLLER_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 _waiting: WeakKeyDictionary[Account, set[str]] = (
     WeakKeyDictionary()
 )  # mappings with a poll on the queue of work
@@ -76,11 +76,10 @@ def _refusal(account: Account, mapping: Mapping) -> str | None:
     function = function_seam.find(account, mapping.function_arn)
     if function is None:
         return f"the function {mapping.function_arn} does not exist"
-    role_arn = function.role_arn
-    for action in POLLER_ACTIONS:
-        if not roles.allows(account, role_arn, action, mapping.queue_arn):
-            return f"{role_arn} is not authorized to perform: {action} on resource: {mapping.queue_arn}"
-    return None
+    found = (
+        roles.refusal(account, function.role_arn, LAMBDA, action, mapping.queue_arn) for action in POLLING
+    )
+    return next((refusal for refusal in found if refusal), None)
 
 
 def _failed(mapping: Mapping, records: list[dict[str, Any]], outcome: Outcome) -> set[str]:

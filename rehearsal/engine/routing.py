@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from rehearsal.engine import functions, resource_policies
+from rehearsal.engine import functions
 from rehearsal.engine.account import Unsupported
 from rehearsal.engine.event_input import target_input
+from rehearsal.engine.iam import enforcement
+from rehearsal.engine.iam.policies import Access
 from rehearsal.engine.moto_seams import events as seam
 from rehearsal.engine.moto_seams import functions as function_seam
 from rehearsal.engine.moto_seams.events import DeployedRule
@@ -118,8 +120,7 @@ def _to_lambda(
     arn = target["Arn"]
     if function_seam.find(account, arn) is None:
         raise RefusedError(f"the function {arn} does not exist")
-    statements = function_seam.policy_statements(account, arn)
-    _require(account, rule, statements, "lambda:InvokeFunction", arn)
+    _require(account, rule, "lambda:InvokeFunction", arn)
     functions.invoke_later(account, arn, payload, event_id=event_id)
 
 
@@ -132,10 +133,10 @@ def _to_sns(account: Account, rule: DeployedRule, target: Mapping[str, Any], pay
     arn = target["Arn"]
     sns = account.client("sns")
     try:
-        attributes = sns.get_topic_attributes(TopicArn=arn)["Attributes"]
+        sns.get_topic_attributes(TopicArn=arn)
     except ClientError as missing:
         raise RefusedError(f"the topic {arn} does not exist") from missing
-    _require(account, rule, resource_policies.parse(attributes.get("Policy")), "sns:Publish", arn)
+    _require(account, rule, "sns:Publish", arn)
     sns.publish(TopicArn=arn, Message=_text(payload))
 
 
@@ -145,31 +146,21 @@ SENDERS = {"lambda": _to_lambda, "sqs": _to_sqs, "sns": _to_sns}
 def _send_to_queue(
     account: Account, rule: DeployedRule, arn: str, payload: Any, extra: dict[str, str]
 ) -> None:
-    """Send as EventBridge does, if the queue's own policy lets this rule; its KMS key is not asked."""
+    """Send as EventBridge does, if the policies of the queue and of its key let this rule."""
     sqs = account.client("sqs")
     try:
         url = sqs.get_queue_url(QueueName=arn.rsplit(":", 1)[-1])["QueueUrl"]
     except ClientError as missing:
         raise RefusedError(f"the queue {arn} does not exist") from missing
-    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {})
-    _require(account, rule, resource_policies.parse(attributes.get("Policy")), "sqs:SendMessage", arn)
+    _require(account, rule, "sqs:SendMessage", arn)
     sqs.send_message(QueueUrl=url, MessageBody=_text(payload), **extra)
 
 
-def _require(account: Account, rule: DeployedRule, statements: list[Any], action: str, resource: str) -> None:
-    context = {
-        "aws:SourceArn": rule.arn,
-        "aws:SourceAccount": account.id,
-        "aws:SecureTransport": "true",
-        "aws:PrincipalIsAWSService": "true",
-    }
-    if not resource_policies.allows(
-        statements, service=SERVICE, action=action, resource=resource, context=context
-    ):
-        raise RefusedError(
-            f"User: {SERVICE} is not authorized to perform: {action} on resource: {resource} because no "
-            f"resource-based policy allows it for the rule {rule.arn}"
-        )
+def _require(account: Account, rule: DeployedRule, action: str, resource: str) -> None:
+    events = enforcement.service(account, SERVICE)
+    denial = enforcement.denial(account, events, Access(action, resource), source_arn=rule.arn)
+    if denial:
+        raise RefusedError(f"{denial.message}, asked for the rule {rule.arn}")
 
 
 def _dead_letter(

@@ -18,12 +18,13 @@ from rehearsal.engine import (
     schedules,
     service_metrics,
 )
+from rehearsal.engine.iam import gate
 
 if TYPE_CHECKING:
     from rehearsal.engine.account import Account
 
 SERVICES = (
-    *(cloudformation, functions, routing, queues, schedules, alarms, service_metrics),
+    *(gate, cloudformation, functions, routing, queues, schedules, alarms, service_metrics),
     *(registry, images, jobs, pipelines, endpoints),
 )
 

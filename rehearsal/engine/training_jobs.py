@@ -68,7 +68,7 @@ def carry_out(job: Job) -> Outcome:
     """Download, train, upload: what AWS does from Starting to Completed."""
     request = job.request
     job.record["ResourceConfig"] = _with_selected_type(request["ResourceConfig"])
-    image = images.resolve(job.account, request["AlgorithmSpecification"]["TrainingImage"])
+    image = job.pull(request["AlgorithmSpecification"]["TrainingImage"])
     _lay_out(job)
     transfer = job.transfer()
     for channel in request.get("InputDataConfig", []):

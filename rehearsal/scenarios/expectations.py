@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from domain.names import Prefix
 from rehearsal.engine import alarms
+from rehearsal.scenarios.finding import Finding
 from rehearsal.scenarios.neighbour import NEAR_MISSES
+from rehearsal.scenarios.permissions import check_permissions
 from rehearsal.scenarios.turn import Outcome
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One expectation and whether it held; `where` says what to look at if it did not."""
-
-    expectation: str
-    held: bool
-    where: str = ""
-
 
 Expectation = Callable[[Outcome], Iterator[Finding]]
 SILENT_WHEN_IDLE = ("AWS/SQS",)
@@ -289,6 +280,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     _data,
     _loop,
     _wiring,
+    check_permissions,
     _neighbour,
     _isolation,
 )

@@ -10,7 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from rehearsal.scenarios.expectations import Finding
+from rehearsal.scenarios.finding import Finding
+from rehearsal.scenarios.permissions import deployed_grants
 from rehearsal.scenarios.quality import Quality
 from rehearsal.scenarios.turn import Outcome
 
@@ -39,8 +40,19 @@ def summarise(outcome: Outcome, findings: Sequence[Finding], quality: Quality | 
             e.facts for e in journal.of("job") if e.facts["status"] in ("Completed", "Failed", "Stopped")
         ],
         "invocations": dict(sorted(Counter(e.facts["function"] for e in journal.of("invocation")).items())),
+        "grants": _grants(outcome),
         "deliveries": dict(sorted(Counter(e.facts["rule"] for e in journal.of("delivery")).items())),
     }
+
+
+def _grants(outcome: Outcome) -> dict[str, Any]:
+    """How much of what the roles may do was used, and what was not."""
+    report = deployed_grants(outcome)
+    unused: dict[str, list[str]] = {}
+    for found in report:
+        if not found.is_used:
+            unused.setdefault(found.role, []).append(found.grant.action)
+    return {"used": sum(found.is_used for found in report), "unused": unused}
 
 
 def _versions(outcome: Outcome) -> list[dict[str, Any]]:
@@ -76,6 +88,8 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
         f"Training: {len(summary['runs'])} runs, {len(summary['jobs'])} jobs; {reserved:.4f} USD reserved, "
         f"{spent:.4f} USD at list price for the seconds measured on this machine"
     )
+    unused = sum(map(len, summary["grants"]["unused"].values()))
+    console.print(f"Permissions: {summary['grants']['used']} grants used, {unused} not")
     for decision in summary["decisions"]:
         if decision["kind"] != "instance":
             console.print(

@@ -35,9 +35,6 @@ BY_OTHERS = {
         "sqs:GetQueueUrl": "the event source mapping",
         "sqs:ReceiveMessage": "the event source mapping",
     },
-    "release_model": {
-        "iam:PassRole": "CloudFormation goes on under Serving's deploy role, which the caller must be allowed to pass",
-    },
 }
 """Granted to one function for what a service does on its behalf."""
 

@@ -347,7 +347,7 @@ def test_a_topic_policy_without_cloudwatch_keeps_the_alarm_silent(aws: World) ->
     aws.live(minutes=1)
     [delivery] = aws.facts("delivery")
     assert delivery["ok"] is False
-    assert "does not let cloudwatch.amazonaws.com publish" in delivery["error"]
+    assert "cloudwatch.amazonaws.com is not authorized to perform: sns:Publish" in delivery["error"]
 
 
 def test_setting_the_state_by_hand_announces_it_and_lasts_until_the_next_evaluation(aws: World) -> None:

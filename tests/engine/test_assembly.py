@@ -198,9 +198,14 @@ def test_a_stack_may_deploy_under_a_role_that_an_earlier_stack_made(world: World
         "Action": "sts:AssumeRole",
     }
     document = {"Version": "2012-10-17", "Statement": [trust]}
+    may = {"Effect": "Allow", "Action": ["sqs:CreateQueue", "ssm:GetParameters"], "Resource": "*"}
     role = {
         "Type": "AWS::IAM::Role",
-        "Properties": {"RoleName": "own-deployer", "AssumeRolePolicyDocument": document},
+        "Properties": {
+            "RoleName": "own-deployer",
+            "AssumeRolePolicyDocument": document,
+            "Policies": [{"PolicyName": "own", "PolicyDocument": {**document, "Statement": [may]}}],
+        },
     }
     own = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/own-deployer"
     write(

@@ -95,6 +95,6 @@ def test_a_role_s_documents_are_read_whole(world: World) -> None:
     iam.attach_role_policy(RoleName="read-whole", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
     documents = identity.role_documents(world.account, arn)
     assert documents is not None
-    assert documents.trust == trust
-    assert [statement["Action"] for statement in documents.permissions[0]["Statement"]] == ["*"]
+    assert json.loads(documents.trust) == trust
+    assert [statement["Action"] for statement in json.loads(documents.permissions[0])["Statement"]] == ["*"]
     assert documents.boundary is None

@@ -101,7 +101,11 @@ def function_stack(**changes: Any) -> dict[str, Any]:
         **changes,
     }
     return {
-        "Role": node("AWS::IAM::Role", AssumeRolePolicyDocument=trust("lambda.amazonaws.com")),
+        "Role": node(
+            "AWS::IAM::Role",
+            AssumeRolePolicyDocument=trust("lambda.amazonaws.com"),
+            Policies=[{"PolicyName": "own", "PolicyDocument": policy("sqs:*")}],
+        ),
         "F": node("AWS::Lambda::Function", **function),
     }
 

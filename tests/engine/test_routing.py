@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from rehearsal.engine import resource_policies
 from rehearsal.engine.account import Unsupported
 from rehearsal.engine.event_input import at_path, target_input
 from tests.engine.runtime_world import World, world
@@ -241,54 +240,3 @@ def test_a_target_receives_the_input_that_it_configures(target: dict[str, Any], 
 def test_a_path_that_is_more_than_names_and_dots_stops_the_run() -> None:
     with pytest.raises(Unsupported, match=r"\$\.detail\[\*\]"):
         at_path(EVENT, "$.detail[*]")
-
-
-def policy(**statement: Any) -> list[dict[str, Any]]:
-    allow = {
-        "Effect": "Allow",
-        "Principal": {"Service": "s.amazonaws.com"},
-        "Action": "sqs:*",
-        "Resource": "*",
-    }
-    return [{**allow, **statement}]
-
-
-@pytest.mark.parametrize(
-    ("statements", "allowed"),
-    [
-        ([], False),
-        (policy(), True),
-        (policy(Action="SQS:SendMessage"), True),
-        (policy(Action="sqs:DeleteMessage"), False),
-        (policy(Resource="arn:other"), False),
-        (policy(Principal={"Service": ["t.amazonaws.com", "s.amazonaws.com"]}), True),
-        (policy(Principal={"AWS": "arn:aws:iam::123456789012:root"}), False),
-        (policy(Condition={"ArnLike": {"AWS:SourceArn": "arn:rule/*"}}), True),
-        (policy(Condition={"StringEquals": {"aws:SourceAccount": "999999999999"}}), False),
-        (policy(Condition={"StringEquals": {"aws:PrincipalOrgID": "o-1"}}), False),
-        ([*policy(), *policy(Effect="Deny", Condition={"Bool": {"aws:SecureTransport": "false"}})], True),
-        ([*policy(), *policy(Effect="Deny", Principal="*")], False),
-    ],
-)
-def test_resource_policies_decide_as_documented(statements: list[dict[str, Any]], allowed: bool) -> None:
-    context = {
-        "aws:SourceArn": "arn:rule/x",
-        "aws:SourceAccount": "123456789012",
-        "aws:SecureTransport": "true",
-    }
-    decision = resource_policies.allows(
-        statements, service="s.amazonaws.com", action="sqs:SendMessage", resource="arn:queue", context=context
-    )
-    assert decision is allowed
-
-
-def test_a_condition_operator_that_is_not_known_stops_the_run() -> None:
-    statements = policy(Condition={"IpAddress": {"aws:SourceArn": "10.0.0.0/8"}})
-    with pytest.raises(Unsupported, match="IpAddress"):
-        resource_policies.allows(
-            statements,
-            service="s.amazonaws.com",
-            action="sqs:SendMessage",
-            resource="r",
-            context={"aws:SourceArn": "x"},
-        )

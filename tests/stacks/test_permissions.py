@@ -51,7 +51,7 @@ def test_a_statement_about_metrics_names_its_namespaces(deployment: Deployment) 
 
 def test_a_role_is_passed_by_its_arn_and_to_one_service(deployment: Deployment) -> None:
     passing = [(where, s) for where, s in statements(deployment) if "iam:PassRole" in listed(s["Action"])]
-    assert len(passing) == 4
+    assert len(passing) == 3
     roles = {
         deployment.resolve(r.part, {"Fn::GetAtt": [r.logical_id, "Arn"]})
         for r in deployment.of_type("AWS::IAM::Role")

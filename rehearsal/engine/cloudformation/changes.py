@@ -33,7 +33,7 @@ def settle(resource: ResourceType) -> Steps:
 
 def change(stack: Stack, wanted: Deployed, old: Deployed) -> Steps:
     """Bring a resource from `old` to `wanted`."""
-    resource = wanted.resource(stack.account, stack.name)
+    resource = wanted.resource(stack)
     before = old.named_properties
     if resource.tags_itself or resource.changed(before) != {"Tags"}:
         resource.update(before)
@@ -46,7 +46,7 @@ def delete(stack: Stack, item: Deployed) -> bool:
     """Delete one resource; whether it worked."""
     stack.log_resource(item, "DELETE_IN_PROGRESS")
     try:
-        item.resource(stack.account, stack.name).delete()
+        item.resource(stack).delete()
     except FAILURES as error:
         stack.failures[item.logical_id] = reason_of(error)
         stack.log_resource(item, "DELETE_FAILED", reason_of(error))

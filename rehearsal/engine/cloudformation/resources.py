@@ -15,6 +15,7 @@ from botocore import xform_name
 from botocore.model import Shape
 
 from rehearsal.engine.account import Unsupported
+from rehearsal.engine.cloudformation import service_role
 
 if TYPE_CHECKING:
     from rehearsal.engine.account import Account
@@ -47,6 +48,8 @@ class Place:
     account: Account
     stack: str
     logical_id: str
+    role_arn: str | None = None
+    """The role under which CloudFormation acts; without one it has the caller's rights, an administrator's."""
 
 
 class ResourceType(ABC):
@@ -124,8 +127,10 @@ class ResourceType(ABC):
         """Call an AWS API with template values, which take the types that the API declares."""
         shape = _input_shape(self.service, operation)
         call = getattr(self.account.client(self.service), xform_name(operation))
+        request = self._coerced(shape, parameters, operation)
+        service_role.require(self.account, self.place.role_arn, self.service, operation, request)
         try:
-            answer: dict[str, Any] = call(**self._coerced(shape, parameters, operation))
+            answer: dict[str, Any] = call(**request)
         except NotImplementedError as error:
             raise self.unsupported(f"{self.service} {operation}") from error
         except KeyError as error:  # moto refuses some values in Python's words only

@@ -6,9 +6,11 @@ import io
 import zipfile
 from typing import Any
 
+from rehearsal.engine import function_roles
 from rehearsal.engine.cloudformation.resources import (
     EVERYTHING,
     Properties,
+    ResourceFailed,
     ResourceType,
     document,
     pick,
@@ -50,7 +52,7 @@ class Role(ResourceType):
         self.send("DeleteRole", RoleName=self.name)
 
     def attributes(self) -> dict[str, Any]:
-        role = self.account.client("iam").get_role(RoleName=self.name)["Role"]
+        role = self.send("GetRole", RoleName=self.name)["Role"]
         return {"Arn": role["Arn"], "RoleId": role["RoleId"]}
 
     def _set_policies(self, old: Properties) -> None:
@@ -122,6 +124,7 @@ class Function(ResourceType):
         own = {"stack-name": self.stack, "logical-id": self.logical_id}
         tags = [{"Key": f"aws:cloudformation:{key}", "Value": value} for key, value in own.items()]
         tagged = {"Tags": [*self.properties.get("Tags", []), *tags]}
+        self._check_role()
         self.send("CreateFunction", **{**self.properties, **tagged, "Code": self._code()})
         return self.name
 
@@ -130,6 +133,7 @@ class Function(ResourceType):
         if "Code" in self.changed(old):
             self.send("UpdateFunctionCode", FunctionName=self.name, **self._code())
         wanted = {**WHEN_ABSENT, **pick(self.properties, *CONFIGURATION)}
+        self._check_role()
         self.send("UpdateFunctionConfiguration", FunctionName=self.name, **wanted)
 
     def delete(self) -> None:
@@ -137,6 +141,11 @@ class Function(ResourceType):
 
     def attributes(self) -> dict[str, Any]:
         return {"Arn": self.arn(f"function:{self.name}")}
+
+    def _check_role(self) -> None:
+        refused = function_roles.refusal(self.account, self.properties)
+        if refused:
+            raise ResourceFailed(refused)
 
     def _code(self) -> dict[str, Any]:
         """Source written into the template becomes a package of one file, as CloudFormation makes it."""
@@ -171,6 +180,9 @@ class EventSourceMapping(ResourceType):
     create_only = frozenset({"EventSourceArn", "StartingPosition"})
 
     def create(self) -> str:
+        refused = function_roles.refusal_to_poll(self.account, self.properties)
+        if refused:
+            raise ResourceFailed(refused)
         return str(self.send("CreateEventSourceMapping", **self.properties)["UUID"])
 
     def update(self, old: Properties) -> None:

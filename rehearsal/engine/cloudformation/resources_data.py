@@ -98,7 +98,7 @@ class Table(ResourceType):
         self.send("DeleteTable", TableName=self.name)
 
     def attributes(self) -> dict[str, Any]:
-        table = self.account.client("dynamodb").describe_table(TableName=self.name)["Table"]
+        table = self.send("DescribeTable", TableName=self.name)["Table"]
         stream = {"StreamArn": table["LatestStreamArn"]} if "LatestStreamArn" in table else {}
         return {"Arn": table["TableArn"], **stream}
 

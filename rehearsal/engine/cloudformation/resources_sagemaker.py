@@ -86,8 +86,7 @@ class Endpoint(ResourceType):
             raise self._failed(endpoint)
 
     def _described(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.account.client("sagemaker").describe_endpoint(EndpointName=self.name)
-        return found
+        return self.send("DescribeEndpoint", EndpointName=self.name)
 
     def _failed(self, endpoint: dict[str, Any]) -> ResourceFailed:
         status, running = endpoint["EndpointStatus"], endpoint["EndpointConfigName"]

@@ -120,7 +120,7 @@ class Operation:
         return kind(place, {}).generated_name(self.stack.next_name_token(logical_id))
 
     def _resource(self, deployed: Deployed) -> ResourceType:
-        return deployed.resource(self.stack.account, self.stack.name)
+        return deployed.resource(self.stack)
 
     def _create(self, wanted: Deployed) -> Steps:
         self.stack.log(wanted.logical_id, "", wanted.kind.type, "CREATE_IN_PROGRESS")

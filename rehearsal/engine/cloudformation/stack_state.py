@@ -34,8 +34,8 @@ class Deployed:
     """The template's DeletionPolicy, UpdateReplacePolicy and Metadata."""
     changed_at: datetime
 
-    def resource(self, account: Account, stack: str) -> ResourceType:
-        place = Place(account, stack, self.logical_id)
+    def resource(self, stack: Stack) -> ResourceType:
+        place = Place(stack.account, stack.name, self.logical_id, stack.role_arn)
         return self.kind(place, self.named_properties, self.physical_id)
 
     @property

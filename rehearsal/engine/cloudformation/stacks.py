@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rehearsal.engine import roles
-from rehearsal.engine.cloudformation import resource_types
+from botocore.exceptions import ClientError
+
+from rehearsal.engine.cloudformation import resource_types, service_role
 from rehearsal.engine.cloudformation.changes import Steps, carry_out
 from rehearsal.engine.cloudformation.intrinsics import TemplateError
 from rehearsal.engine.cloudformation.stack_operations import Operation, delete_stack, resource_policies
@@ -27,7 +28,6 @@ from rehearsal.engine.moto_seams import cloudformation as seam
 if TYPE_CHECKING:
     from rehearsal.engine.account import Account
 
-SERVICE = "cloudformation.amazonaws.com"
 NOTHING_CHANGED = "No updates are to be performed."
 
 
@@ -203,8 +203,9 @@ class Stacks:
         self, stack: Stack, template: Template, given: Mapping[str, str], request: Request
     ) -> dict[str, Parameter]:
         """All that CloudFormation checks before it answers; returns the resolved parameters."""
+        service_role.check(self._account, stack.role_arn)
         try:
-            parameters = template.parameters(given, self._fetch)
+            parameters = template.parameters(given, partial(self._fetch, stack.role_arn))
             scope = self._store.scope(stack, template, parameters, {}, set())
             template.check_rules(scope)
             template.in_order(scope)
@@ -212,12 +213,6 @@ class Stacks:
             raise seam.error("ValidationError", str(error)) from error
         check_capabilities(template, request)
         resource_types.check(self._account, stack.name, template.resources)
-        if stack.role_arn:
-            try:
-                roles.credentials(self._account, stack.role_arn, SERVICE)
-            except PermissionError:
-                message = f"Role {stack.role_arn} is invalid or cannot be assumed"
-                raise seam.error("ValidationError", message) from None
         return parameters
 
     def _is_changed(
@@ -241,8 +236,13 @@ class Stacks:
             for name, node in active.items()
         )
 
-    def _fetch(self, keys: list[str]) -> dict[str, str]:
+    def _fetch(self, role_arn: str | None, keys: list[str]) -> dict[str, str]:
         """The values of SSM parameters as they are now; CloudFormation never uses an older one."""
+        try:
+            if keys:
+                service_role.require(self._account, role_arn, "ssm", "GetParameters", {"Names": keys})
+        except ClientError as refused:
+            raise TemplateError(str(refused)) from refused
         found: dict[str, str] = {}
         for start in range(0, len(keys), 10):
             answer = self._ssm.get_parameters(Names=keys[start : start + 10])

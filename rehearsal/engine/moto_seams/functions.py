@@ -12,7 +12,6 @@ from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.awslambda.responses import LambdaResponse
 from moto.logs.models import logs_backends
-from moto.sts.models import sts_backends
 
 from rehearsal.engine.moto_seams.patches import replace
 
@@ -53,8 +52,6 @@ class InvokeRequest:
     function: Function
     body: str
     invocation_type: str
-    caller_role_arn: str | None  # None: the administrator
-    caller_arn: str
 
 
 @dataclass(frozen=True)
@@ -103,14 +100,11 @@ def install(
     def invoke(response: LambdaResponse) -> tuple[int, dict[str, str], str]:
         name = unquote(response.path.rsplit("/", 2)[-2])
         function = _facts(response.backend.get_function(name, response._get_param("qualifier")))
-        caller_role_arn, caller_arn = _caller(account, response.access_key)
         answer = on_invoke(
             InvokeRequest(
                 function,
                 response.body or "",
                 response.headers.get("X-Amz-Invocation-Type", "RequestResponse"),
-                caller_role_arn,
-                caller_arn,
             )
         )
         return answer.status, _headers(answer, response.headers), answer.payload
@@ -171,11 +165,6 @@ def _keep_properties(account: Account) -> None:
 
     original_init = replace(account, LambdaFunction, "__init__", init)
     original_update = replace(account, LambdaFunction, "update_configuration", update)
-
-
-def _caller(account: Account, access_key: str) -> tuple[str | None, str]:
-    role = sts_backends[account.id]["aws"].get_assumed_role_from_access_key(access_key)
-    return (role.role_arn, role.arn) if role else (None, f"arn:aws:iam::{account.id}:root")
 
 
 def _headers(answer: InvokeResponse, request: Mapping[str, str]) -> dict[str, str]:

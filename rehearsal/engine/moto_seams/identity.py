@@ -1,4 +1,4 @@
-"""Private touches on moto's IAM: a role's trust policy and permissions, read without a chain of API calls."""
+"""Private touches on moto's IAM and STS: who a key stands for, and the policies of a role, as text."""
 
 from __future__ import annotations
 
@@ -12,22 +12,28 @@ from moto.sts.models import sts_backends
 if TYPE_CHECKING:
     from rehearsal.engine.account import Account
 
-Document = dict[str, Any]
+
+@dataclass(frozen=True)
+class Session:
+    """An assumed role."""
+
+    role_arn: str
+    arn: str
 
 
 @dataclass(frozen=True)
 class RoleDocuments:
     """The policy documents of one role."""
 
-    trust: Document
-    permissions: tuple[Document, ...]
-    boundary: Document | None
+    trust: str
+    permissions: tuple[str, ...]
+    boundary: str | None
 
 
-def assumed_role_arn(account: Account, access_key: str) -> str | None:
-    """The role whose session has this access key, or None: then it is the administrator."""
-    session = sts_backends[account.id]["aws"].get_assumed_role_from_access_key(access_key)
-    return str(session.role_arn) if session else None
+def session(account: Account, access_key: str) -> Session | None:
+    """Whose temporary credentials these are; None for keys that no assumed role has."""
+    role = sts_backends[account.id]["aws"].get_assumed_role_from_access_key(access_key)
+    return Session(role.role_arn, role.arn) if role else None
 
 
 def role_documents(account: Account, role_arn: str) -> RoleDocuments | None:
@@ -39,10 +45,15 @@ def role_documents(account: Account, role_arn: str) -> RoleDocuments | None:
     managed = [_default_version(policy) for policy in role.managed_policies.values()]
     boundary = role.permissions_boundary_arn
     return RoleDocuments(
-        trust=_parsed(role.assume_role_policy_document),
-        permissions=tuple(_parsed(document) for document in [*role.policies.values(), *managed]),
-        boundary=_parsed(_default_version(backend.managed_policies[boundary])) if boundary else None,
+        trust=_text(role.assume_role_policy_document),
+        permissions=tuple(_text(document) for document in [*role.policies.values(), *managed]),
+        boundary=_text(_default_version(backend.managed_policies[boundary])) if boundary else None,
     )
+
+
+def role_arns(account: Account) -> list[str]:
+    """Every role of the account, in the order of their names."""
+    return sorted(role.arn for role in iam_backends[account.id]["aws"].roles.values())
 
 
 def _default_version(policy: ManagedPolicy) -> Any:
@@ -51,6 +62,5 @@ def _default_version(policy: ManagedPolicy) -> Any:
     )
 
 
-def _parsed(document: Any) -> Document:
-    parsed: Document = json.loads(document) if isinstance(document, str) else dict(document)
-    return parsed
+def _text(document: Any) -> str:
+    return document if isinstance(document, str) else json.dumps(document, sort_keys=True)

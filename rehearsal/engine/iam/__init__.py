@@ -1,0 +1,1 @@
+"""IAM: what a deployed role, or an AWS service, may do in the local account."""

@@ -1,0 +1,161 @@
+"""Whether a request may go on: every access that it needs, judged by all policies that have a say, and kept."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from rehearsal.engine.iam import calls, keys
+from rehearsal.engine.iam.calls import Call
+from rehearsal.engine.iam.decisions import Decision, Policies, decide, refusal
+from rehearsal.engine.iam.policies import Access, Grant, Principal, judge
+from rehearsal.engine.iam.resources import Where
+from rehearsal.engine.moto_seams import identity, protected
+
+if TYPE_CHECKING:
+    from rehearsal.engine.account import Account
+
+
+@dataclass(frozen=True)
+class Denial:
+    """A refused access, in AWS's words."""
+
+    action: str
+    resource: str
+    message: str
+
+
+@dataclass
+class Uses:
+    """Which grants of which role let something through so far."""
+
+    by_role: dict[str, set[Grant]] = field(default_factory=lambda: defaultdict(set))
+
+
+_uses: WeakKeyDictionary[Account, Uses] = WeakKeyDictionary()
+
+
+def uses(account: Account) -> Uses:
+    return _uses.setdefault(account, Uses())
+
+
+def session(account: Account, role_arn: str, name: str) -> Principal:
+    """A session of a role, as a service opens it."""
+    role = role_arn.rsplit("/", 1)[-1]
+    arn = f"arn:aws:sts::{account.id}:assumed-role/{role}/{name}"
+    return Principal(account.id, role_arn=role_arn, session_arn=arn)
+
+
+def service(account: Account, name: str) -> Principal:
+    """An AWS service that acts by its own name, such as events.amazonaws.com."""
+    return Principal(account.id, service=name)
+
+
+def trusts(account: Account, role_arn: str, service_name: str) -> bool:
+    """Whether the role lets this service assume it."""
+    documents = identity.role_documents(account, role_arn)
+    if documents is None:
+        return False
+    context = (("aws:sourceaccount", (account.id,)),)
+    verdict = judge(
+        [documents.trust], Access("sts:AssumeRole", role_arn, context), service(account, service_name)
+    )
+    return verdict.allowed and not verdict.denied
+
+
+def denial_of_call(account: Account, principal: Principal, call: Call) -> Denial | None:
+    """The first thing that the principal may not do of all that the call needs."""
+    given = keys.of_request(call)
+    for access in calls.accesses(call, Where(account.id, account.region)):
+        found = denial(account, principal, access, key=given if access.action == "s3:PutObject" else None)
+        if found:
+            return found
+    return _volume_denial(account, principal, call)
+
+
+def denial(
+    account: Account,
+    principal: Principal,
+    access: Access,
+    *,
+    source_arn: str | None = None,
+    key: str | None = None,
+) -> Denial | None:
+    """Why the principal may not do this, or None; the uses of KMS that go with it included.
+
+    `source_arn` is the resource on whose behalf a service acts; `key` the KMS key that the request itself names.
+    """
+    access = _with_context(account, principal, access, source_arn)
+    for who, one in ((principal, access), *keys.needed(account, principal, access, key)):
+        decision = decided(account, who, one)
+        if not decision.allowed:
+            return _keep(account, who, Denial(one.action, one.resource, refusal(who, one, decision)))
+    return None
+
+
+def decided(account: Account, principal: Principal, access: Access) -> Decision:
+    """The answer to one access, without the keys that it may need; what allowed it counts as used."""
+    documents = identity.role_documents(account, principal.role_arn) if principal.role_arn else None
+    resource = protected.policy(account, access.resource)
+    policies = Policies(
+        identity=documents.permissions if documents else (),
+        boundary=documents.boundary if documents else None,
+        resource=(resource,) if resource else (),
+        is_key=access.action.startswith("kms:") and ":key/" in access.resource,
+    )
+    decision = decide(policies, principal, _with_context(account, principal, access, None))
+    if decision.allowed:
+        uses(account).by_role[principal.role_arn].update(decision.grants)
+    return decision
+
+
+def _volume_denial(account: Account, principal: Principal, call: Call) -> Denial | None:
+    """SageMaker makes its grant for the volumes' key under the role that it is given, or else under the caller."""
+    key = keys.of_volumes(account, call)
+    if key is None:
+        return None
+    via = (("kms:viaservice", (f"sagemaker.{account.region}.amazonaws.com",)),)
+    role_arn = str(call.parameters.get("RoleArn", ""))
+    if role_arn:
+        role = session(account, role_arn, "SageMaker")
+        if decided(account, role, Access("kms:CreateGrant", key, via)).allowed:
+            return None
+        return denial(account, principal, Access("kms:CreateGrant", key, via))
+    wanted = (Access(f"kms:{verb}", key, via) for verb in ("CreateGrant", "DescribeKey"))
+    return next((found for access in wanted if (found := denial(account, principal, access))), None)
+
+
+def _with_context(account: Account, principal: Principal, access: Access, source_arn: str | None) -> Access:
+    """Add the keys that AWS fills in for every request; local HTTP counts as TLS."""
+    context = {
+        "aws:securetransport": ("true",),
+        "aws:requestedregion": (account.region,),
+        **dict(access.context),
+    }
+    is_service = bool(principal.service)
+    context["aws:principalisawsservice"] = (str(is_service).lower(),)
+    if is_service:
+        context["aws:principalservicename"] = (principal.service,)
+    else:
+        context["aws:principalarn"] = (principal.role_arn,)
+        context["aws:principalaccount"] = (account.id,)
+        context["aws:principaltype"] = ("AssumedRole",)
+    if source_arn:
+        context["aws:sourcearn"] = (source_arn,)
+        context["aws:sourceaccount"] = (account.id,)
+        if principal.service.startswith("cloudwatch."):
+            context["aws:sourceowner"] = (account.id,)  # the default policy of a topic asks for it
+    return Access(access.action, access.resource, tuple(sorted(context.items())))
+
+
+def _keep(account: Account, principal: Principal, found: Denial) -> Denial:
+    account.journal.write(
+        "denied",
+        principal=principal.role_arn.rsplit("/", 1)[-1] or principal.service,
+        action=found.action,
+        resource=found.resource,
+        message=found.message,
+    )
+    return found

@@ -1,0 +1,105 @@
+"""The grants that the standard scenario never uses, and why each stands: the one place for such reasons.
+
+A grant without a reason fails the rehearsal; so does a reason whose grant is used, or is there no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from rehearsal.engine.iam.grants import RoleGrant
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Roles by the stack and logical id in their name, actions by name; both may have wildcards."""
+
+    role: str
+    actions: tuple[str, ...]
+    why: str
+
+    def covers(self, action: str, found: RoleGrant) -> bool:
+        return fnmatchcase(found.role, f"*-{self.role}*") and found.grant.action == action
+
+
+NOBODY_TELLS = "it tells people when a run or a release fails, and none fails here"
+REASONS = (
+    Reason("*Role", ("xray:PutTelemetryRecords",), "CDK grants it with tracing; there is no X-Ray here"),
+    Reason(
+        "retraining-RetrainRole",
+        ("sqs:ChangeMessageVisibility", "sqs:GetQueueUrl"),
+        "CDK's event source grants them",
+    ),
+    Reason(
+        "retraining-RetrainRole", ("sns:Publish",), "it tells people what it did not start, and it starts all"
+    ),
+    Reason("retraining-ReconcileRole", ("sns:Publish",), NOBODY_TELLS),
+    Reason("retraining-RecordReleaseRole", ("sns:Publish", "sagemaker:UpdateModelPackage"), NOBODY_TELLS),
+    *(
+        Reason(
+            role,
+            ("kms:GenerateDataKey",),
+            "for its encrypted dead letters and messages, of which there are none",
+        )
+        for role in (
+            "retraining-RetrainRole",
+            "retraining-ReconcileRole",
+            "retraining-RecordReleaseRole",
+            "retraining-ReleaseModelRole",
+            "training-ChooseInstanceRole",
+        )
+    ),
+    Reason(
+        "retraining-ReleaseModelRole",
+        ("ssm:GetParameters",),
+        "it looks only when a record was written before",
+    ),
+    Reason(
+        "serving-deploy",
+        ("sagemaker:DeleteEndpoint",),
+        "only a destroy, or a first release that fails, deletes it",
+    ),
+    Reason(
+        "serving-deploy",
+        ("sagemaker:DescribeEndpointConfig", "sagemaker:DescribeModel", "sagemaker:ListTags"),
+        "CloudFormation reads back what it made; the local account reads the endpoint alone",
+    ),
+    Reason(
+        "*Role",
+        ("cloudwatch:PutMetricData",),
+        "SageMaker publishes instance metrics; the local account has none",
+    ),
+    Reason(
+        "training-PipelineRole",
+        ("sagemaker:AddTags",),
+        "SageMaker tags a pipeline's jobs; here nobody does",
+    ),
+    Reason(
+        "training-PipelineRole",
+        ("sagemaker:StopProcessingJob", "sagemaker:StopTrainingJob"),
+        "only a stopped execution stops its jobs",
+    ),
+)
+
+
+def unexplained(report: Sequence[RoleGrant]) -> list[str]:
+    """Unused grants for which no reason stands."""
+    idle = [found for found in report if not found.is_used]
+    return sorted({f"{found.role} {found.grant.action}" for found in idle if not _reasons_for(found)})
+
+
+def stale(report: Sequence[RoleGrant]) -> list[str]:
+    """Reasons that no unused grant needs."""
+    idle = [found for found in report if not found.is_used]
+    return [
+        f"{reason.role} {action}"
+        for reason in REASONS
+        for action in reason.actions
+        if not any(reason.covers(action, found) for found in idle)
+    ]
+
+
+def _reasons_for(found: RoleGrant) -> list[Reason]:
+    return [reason for reason in REASONS if any(reason.covers(action, found) for action in reason.actions)]

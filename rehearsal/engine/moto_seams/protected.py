@@ -100,7 +100,13 @@ def _log_group_key(account: Account, arn: str) -> Any:
 def _function_policy(account: Account, arn: str) -> Any:
     if functions.find(account, arn) is None:
         return None
-    return {"Statement": functions.policy_statements(account, arn)}
+    return {"Statement": [_with_aws(one) for one in functions.policy_statements(account, arn)]}
+
+
+def _with_aws(statement: dict[str, Any]) -> dict[str, Any]:
+    """moto writes a principal that is no service as bare text."""
+    principal = statement.get("Principal")
+    return {**statement, "Principal": {"AWS": principal}} if isinstance(principal, str) else statement
 
 
 def _function_key(account: Account, arn: str) -> Any:

@@ -345,6 +345,22 @@ def test_what_the_account_cannot_judge_stops_the_run_by_name(world: World, as_ro
     assert "IpAddress" in world.facts("unsupported")[-1]["what"]
 
 
+@pytest.mark.parametrize(("trusted", "goes_on"), [(ROOT, True), (PASSED, False)])
+def test_a_role_assumes_another_that_trusts_it_or_the_account(
+    world: World, as_role: Client, trusted: str, goes_on: bool
+) -> None:
+    trust = {"Effect": "Allow", "Principal": {"AWS": trusted}, "Action": "sts:AssumeRole"}
+    iam = world.account.client("iam")
+    name = f"deployer-{goes_on}"
+    other = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
+    client = as_role("sts", allow("sts:AssumeRole", other))
+    assume = {"RoleArn": other, "RoleSessionName": "ours"}
+    if goes_on:
+        assert client.assume_role(**assume)["AssumedRoleUser"]["Arn"].endswith(f"{name}/ours")
+    else:
+        assert f"sts:AssumeRole on resource: {other}" in refusal(lambda: client.assume_role(**assume))[1]
+
+
 def test_people_with_keys_of_their_own_are_not_asked(world: World, key: str) -> None:
     assert world.account.client("s3").list_objects_v2(Bucket="vault")["KeyCount"] >= 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -93,3 +94,58 @@ def test_without_an_environment_variable_the_function_fails_and_the_rehearsal_na
     where = " ".join(result.failed.values())
     assert "small-dev-retrain" in where
     assert "COOLDOWN_DAYS" in where
+
+
+def without_action(template: dict[str, Any], role: str, action: str) -> None:
+    """Take an action out of every statement of a role's policy."""
+    document = one(template, "AWS::IAM::Policy", role)["PolicyDocument"]
+    for statement in document["Statement"]:
+        named = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        statement["Action"] = [name for name in named if name != action]
+    document["Statement"] = [statement for statement in document["Statement"] if statement["Action"]]
+
+
+def without_service(template: dict[str, Any], service: str) -> None:
+    """Take a service out of the key's policy."""
+    principals = [s["Principal"] for s in one(template, "AWS::KMS::Key", "Key")["KeyPolicy"]["Statement"]]
+    [shared] = [found for found in principals if service in found.get("Service", [])]
+    shared["Service"] = [name for name in shared["Service"] if name != service]
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "who", "action"),
+    [
+        (
+            "Training",
+            lambda template: without_action(template, "BuildSnapshotRole", "s3:GetObject"),
+            "BuildSnapshotRole",
+            "s3:GetObject",
+        ),
+        (
+            "Training",
+            lambda template: without_action(template, "PipelineRole", "iam:PassRole"),
+            "PipelineRole",
+            "iam:PassRole",
+        ),
+        (
+            "Training",
+            lambda template: without_action(template, "JobRole", "kms:Decrypt"),
+            "JobRole",
+            "kms:Decrypt",
+        ),
+        (
+            "Storage",
+            lambda template: without_service(template, "cloudwatch.amazonaws.com"),
+            "cloudwatch.amazonaws.com",
+            "kms:GenerateDataKey",
+        ),
+    ],
+)
+def test_without_a_permission_the_call_is_denied_and_the_rehearsal_names_who_and_what(
+    rehearse: Rehearse, part: str, change: Callable[[dict[str, Any]], None], who: str, action: str
+) -> None:
+    result = rehearse(change, part)
+    assert result.exit_code == 1
+    where = result.failed["no call was denied"]
+    assert who in where
+    assert f"not authorized to perform: {action} on resource" in where

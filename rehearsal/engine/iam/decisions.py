@@ -12,12 +12,12 @@ NOTHING = Verdict(denied=False, allowed=False, delegated=False, grants=())
 
 @dataclass(frozen=True)
 class Policies:
-    """Every document that has a say. `is_key`: the resource is a KMS key, whose policy must agree."""
+    """Every document that has a say. `must_agree`: of the resource, as with KMS keys and the trust of roles."""
 
     identity: tuple[str, ...] = ()
     boundary: str | None = None
     resource: tuple[str, ...] = ()
-    is_key: bool = False
+    must_agree: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def decide(policies: Policies, principal: Principal, access: Access) -> Decision
     ):
         if verdict.denied:
             return Decision(False, f"with an explicit deny in {kind}")
-    by_identity = identity.allowed and (resource.delegated or not policies.is_key)
+    by_identity = identity.allowed and (resource.delegated or not policies.must_agree)
     if not (by_identity or resource.allowed):
         return _silent(policies, principal, access, resource)
     if boundary and not boundary.allowed:
@@ -55,7 +55,7 @@ def decide(policies: Policies, principal: Principal, access: Access) -> Decision
 
 def _silent(policies: Policies, principal: Principal, access: Access, resource: Verdict) -> Decision:
     """Nobody allows it: AWS names the kind of policy that could have."""
-    is_up_to_resource = principal.service or (policies.is_key and not resource.delegated)
+    is_up_to_resource = principal.service or (policies.must_agree and not resource.delegated)
     return _no("resource-based policy" if is_up_to_resource else "identity-based policy", access)
 
 

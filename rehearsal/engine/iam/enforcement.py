@@ -103,7 +103,8 @@ def decided(account: Account, principal: Principal, access: Access) -> Decision:
         identity=documents.permissions if documents else (),
         boundary=documents.boundary if documents else None,
         resource=(resource,) if resource else (),
-        is_key=access.action.startswith("kms:") and ":key/" in access.resource,
+        must_agree=access.action == "sts:AssumeRole"
+        or (access.action.startswith("kms:") and ":key/" in access.resource),
     )
     decision = decide(policies, principal, _with_context(account, principal, access, None))
     if decision.allowed:

@@ -64,8 +64,7 @@ def needed(
 
 def of_request(call: Call) -> str | None:
     """The key that a request names for what it writes."""
-    names = ("SSEKMSKeyId",) if call.service == "s3" else ()
-    return next((str(call.parameters[name]) for name in names if call.parameters.get(name)), None)
+    return call.parameters.get("SSEKMSKeyId") if call.service == "s3" else None
 
 
 def of_volumes(account: Account, call: Call) -> str | None:

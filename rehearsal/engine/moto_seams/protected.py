@@ -15,7 +15,7 @@ from moto.s3.models import FakeBucket, s3_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
-from rehearsal.engine.moto_seams import functions
+from rehearsal.engine.moto_seams import functions, identity
 
 if TYPE_CHECKING:
     from rehearsal.engine.account import Account
@@ -65,10 +65,10 @@ def _object_key(account: Account, arn: str) -> Any:
     stored = bucket.keys.get(arn.partition("/")[2])
     if stored is not None:
         return stored.kms_key_id if stored.encryption == "aws:kms" else None
-    return bucket_key(account, arn)
+    return _bucket_key(account, arn)
 
 
-def bucket_key(account: Account, arn: str) -> Any:
+def _bucket_key(account: Account, arn: str) -> Any:
     """The key of a bucket's default encryption, as it is configured."""
     bucket = _bucket(account, arn)
     rule = (bucket.encryption or {}).get("Rule", {}) if bucket else {}
@@ -100,7 +100,13 @@ def _log_group_key(account: Account, arn: str) -> Any:
 def _function_policy(account: Account, arn: str) -> Any:
     if functions.find(account, arn) is None:
         return None
-    return {"Statement": functions.policy_statements(account, arn)}
+    return {"Statement": [_with_aws(one) for one in functions.policy_statements(account, arn)]}
+
+
+def _with_aws(statement: dict[str, Any]) -> dict[str, Any]:
+    """moto writes a principal that is no service as bare text."""
+    principal = statement.get("Principal")
+    return {**statement, "Principal": {"AWS": principal}} if isinstance(principal, str) else statement
 
 
 def _function_key(account: Account, arn: str) -> Any:
@@ -117,8 +123,14 @@ def _repository_policy(account: Account, arn: str) -> Any:
     return repository.policy if repository else None
 
 
+def _trust(account: Account, arn: str) -> Any:
+    documents = identity.role_documents(account, arn)
+    return documents.trust if documents else None
+
+
 POLICIES: dict[str, Callable[[Account, str], Any]] = {
     "ecr": _repository_policy,
+    "iam": _trust,
     "kms": _key_policy,
     "lambda": _function_policy,
     "s3": _bucket_policy,

@@ -121,7 +121,7 @@ def test_within_an_account_either_side_allows_and_any_deny_wins(policies: Polici
 def test_a_key_s_policy_must_allow_itself_or_leave_it_to_iam(
     key_policy: list[dict[str, Any]], identity: list[dict[str, Any]], allowed: bool
 ) -> None:
-    policies = Policies(identity=(document(*identity),), resource=(document(*key_policy),), is_key=True)
+    policies = Policies(identity=(document(*identity),), resource=(document(*key_policy),), must_agree=True)
     assert decide(policies, WORKER, access("kms:Decrypt", KEY)).allowed is allowed
 
 

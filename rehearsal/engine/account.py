@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -30,13 +31,31 @@ class Work:
     act: Callable[[], None]
 
 
+@dataclass(frozen=True, order=True)
+class Timer:
+    """Work for a later instant; of two for the same instant the one set first goes first."""
+
+    instant: datetime
+    number: int
+    work: Work = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Work that goes on as soon as something has come about."""
+
+    is_ready: Callable[[], bool]
+    work: Work
+
+
 class Account:
     """A local AWS account. Use it as a context manager; one at a time in a process.
 
     In-process callers (scenarios, the engine) use `client(service)`, which acts as an administrator.
     Child processes get `endpoint_url` and the credentials of a deployed role, and nothing else.
     Whatever AWS does asynchronously is put on one queue with `defer` and carried out by `pump`, in
-    order, on the caller's thread: the same inputs give the same journal.
+    order, on the caller's thread: the same inputs give the same journal. What takes virtual time waits
+    for the clock (`wake_at`) or for something to come about (`when`); `advance_to` lets it happen.
     """
 
     def __init__(self, *, start: datetime, directory: Path, region: str = "us-east-1") -> None:
@@ -47,7 +66,12 @@ class Account:
         self.journal = Journal(self.clock.now)
         self.endpoint_url = ""
         self.on_advance: list[Callable[[], None]] = []  # called before alarms are evaluated
+        self.in_transition: set[str] = set()
+        """ARNs of endpoints between two states; while there are any, a minute matters."""
         self._work: deque[Work] = deque()
+        self._timers: list[Timer] = []  # the earliest first
+        self._timers_set = 0
+        self._waiting: list[Waiting] = []
         self._closers: list[Callable[[], None]] = []
         self._clients: dict[str, Any] = {}
 
@@ -86,10 +110,39 @@ class Account:
         """Put something that AWS does later on the queue; any thread may call this."""
         self._work.append(Work(name, act))
 
+    def wake_at(self, instant: datetime, name: str, act: Callable[[], None]) -> None:
+        """Put something on the clock: `advance_to` carries it out at `instant`, after alarms were evaluated."""
+        self._timers_set += 1
+        insort(self._timers, Timer(instant, self._timers_set, Work(name, act)))
+
+    def when(self, name: str, is_ready: Callable[[], bool], act: Callable[[], None]) -> None:
+        """Carry something out as soon as `is_ready`, which is asked whenever the account is pumped."""
+        self._waiting.append(Waiting(is_ready, Work(name, act)))
+
     def pump(self) -> None:
-        """Carry out all deferred work, in order, until none is left."""
-        while self._work:
-            self._work.popleft().act()
+        """Carry out all deferred work, in order, until none is left that need not wait for the clock."""
+        while work := self._next_work():
+            work.act()
+
+    def _next_work(self) -> Work | None:
+        if self._work:
+            return self._work.popleft()
+        ready = next((waiting for waiting in self._waiting if waiting.is_ready()), None)
+        if ready is None:
+            return None
+        self._waiting.remove(ready)
+        return ready.work
+
+    @property
+    def next_wake(self) -> datetime | None:
+        """The earliest instant for which something is on the clock."""
+        return self._timers[0].instant if self._timers else None
+
+    def wake(self) -> None:
+        """Carry out what was to happen by now; work that moved the clock makes it happen late."""
+        while self._timers and self._timers[0].instant <= self.clock.now():
+            self._timers.pop(0).work.act()
+            self.pump()
 
     def advance_to(self, instant: datetime) -> None:
         """Live until `instant`: schedules fire and alarms change at their own times on the way."""

@@ -33,7 +33,8 @@ class Capture:
     variant: str
     config: Mapping[str, Any]
     role_arn: str
-    seen: int = 0  # carried over to the next deployment, so that ids stay unique
+    deployment: int
+    seen: int = 0
     _lines: list[str] = field(default_factory=list)
     _hour: datetime | None = None
 
@@ -51,7 +52,7 @@ class Capture:
         self.flush_past_hours()
         self._hour = now.replace(minute=0, second=0, microsecond=0)
         metadata = {
-            "eventId": self._uuid(f"event {self.seen}"),
+            "eventId": self._uuid(f"event {self.deployment}/{self.seen}"),
             **({"inferenceId": inference_id} if inference_id else {}),
             **({"customAttributes": [custom_attributes]} if custom_attributes else {}),
             "inferenceTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -105,7 +106,7 @@ class Capture:
         if not self._lines or self._hour is None:
             return
         folder = f"{self.endpoint}/{self.variant}/{self._hour:%Y/%m/%d/%H}"
-        name = self._uuid(f"file {folder} {self.seen}")
+        name = self._uuid(f"file {folder} {self.deployment}/{self.seen}")
         uri = f"{self.config['DestinationS3Uri'].rstrip('/')}/{folder}/{name}.jsonl"
         body = ("\n".join(self._lines) + "\n").encode()
         self._lines = []

@@ -1,4 +1,4 @@
-"""CloudWatch metrics of an endpoint's variant, in namespace AWS/SageMaker, by the minute."""
+"""CloudWatch metrics of one fleet of an endpoint, in namespace AWS/SageMaker, by the minute."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ class Minute:
 
 @dataclass
 class EndpointMetrics:
-    """Invocations are buffered and published when the clock moves."""
+    """Invocations are buffered; published for the variant, and for its configuration alone, when the clock moves."""
 
     account: Account
     endpoint: str
     variant: str
+    config: str
     _minutes: dict[datetime, Minute] = field(default_factory=dict)
 
     def add(self, status: int, latency_us: float) -> None:
@@ -38,7 +39,21 @@ class EndpointMetrics:
         minutes, self._minutes = self._minutes, {}
         for instant, minute in minutes.items():
             data = [*self._counts(instant, minute), *self._latencies(instant, minute)]
-            self.account.client("cloudwatch").put_metric_data(Namespace="AWS/SageMaker", MetricData=data)
+            self._put(data, {"EndpointName": self.endpoint, "VariantName": self.variant})
+            self._put(
+                data,
+                {
+                    "EndpointName": self.endpoint,
+                    "VariantName": self.variant,
+                    "EndpointConfigName": self.config,
+                },
+            )
+
+    def _put(self, data: list[dict[str, Any]], dimensions: dict[str, str]) -> None:
+        named = [{"Name": key, "Value": value} for key, value in dimensions.items()]
+        self.account.client("cloudwatch").put_metric_data(
+            Namespace="AWS/SageMaker", MetricData=[{**datum, "Dimensions": named} for datum in data]
+        )
 
     def _counts(self, instant: datetime, minute: Minute) -> list[dict[str, Any]]:
         """One datum an invocation, summed: 1 if it counts, else 0."""
@@ -51,7 +66,8 @@ class EndpointMetrics:
         }
         return [
             {
-                **self._named(name, instant),
+                "MetricName": name,
+                "Timestamp": instant,
                 "Unit": "None",  # as documented, though they are counts
                 "StatisticValues": {
                     "SampleCount": len(values),
@@ -67,17 +83,10 @@ class EndpointMetrics:
         values = minute.latencies_us
         return [
             {
-                **self._named("ModelLatency", instant),
+                "MetricName": "ModelLatency",
+                "Timestamp": instant,
                 "Unit": "Microseconds",
                 "Values": values[first : first + VALUES_IN_A_DATUM],
             }
             for first in range(0, len(values), VALUES_IN_A_DATUM)
         ]
-
-    def _named(self, name: str, instant: datetime) -> dict[str, Any]:
-        dimensions = {"EndpointName": self.endpoint, "VariantName": self.variant}
-        return {
-            "MetricName": name,
-            "Timestamp": instant,
-            "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
-        }

@@ -1,39 +1,23 @@
-"""SageMaker endpoints: create, update (blue/green, all at once), delete, invoke."""
+"""SageMaker endpoints: create, update, delete, invoke."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from rehearsal.engine import hosting
+from rehearsal.engine import hosting, roles
 from rehearsal.engine.account import Account
-from rehearsal.engine.capture import Capture
+from rehearsal.engine.deployment_policies import InvalidPolicy, Policy, policy_of
+from rehearsal.engine.deployments import Deployment, launch
 from rehearsal.engine.endpoint_configs import EndpointConfigs
-from rehearsal.engine.endpoint_metrics import EndpointMetrics
-from rehearsal.engine.invocations import Serving, refusal
+from rehearsal.engine.endpoint_events import tell_state
+from rehearsal.engine.endpoint_state import Endpoint, described, instances_of, summary, variant_of
+from rehearsal.engine.invocations import refusal
 from rehearsal.engine.jobs import page
 from rehearsal.engine.models import Models
 from rehearsal.engine.moto_seams import sagemaker as seam
 from rehearsal.engine.moto_seams.sagemaker import Invocation, Response
 
-EVENT_STATUS = {"InService": "IN_SERVICE", "Failed": "FAILED", "Deleting": "DELETING"}
-
-
-@dataclass
-class Endpoint:
-    """An endpoint as the API shows it, and what serves it."""
-
-    name: str
-    arn: str
-    config: dict[str, Any]
-    created: datetime
-    modified: datetime
-    status: str = "Creating"
-    failure_reason: str | None = None
-    deployment_config: dict[str, Any] | None = None
-    serving: Serving | None = None
-    deployments: int = 0
+HARDWARE = ("InstanceType", "InstancePools")
 
 
 class Endpoints:
@@ -52,89 +36,55 @@ class Endpoints:
             )
         now = self._account.clock.now()
         config = self._configs.get(request["EndpointConfigName"])
-        endpoint = Endpoint(name, self._arn(name), config, now, now)
+        endpoint = Endpoint(name, self._arn(name), config, now, now, instances_of(config))
         endpoint.deployment_config = request.get("DeploymentConfig")
         self._endpoints[name] = endpoint
-        self._deploy(endpoint, config)
+        try:
+            endpoint.fleet = launch(self._account, endpoint, config)
+        except hosting.DeploymentFailed as failed:
+            endpoint.status, endpoint.failure_reason = "Failed", str(failed)
+        else:
+            endpoint.fleets.share({endpoint.fleet: 1})
+            endpoint.status = "InService"
+        tell_state(self._account, endpoint)
         return {"EndpointArn": endpoint.arn}
 
     def update(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Check all that can be refused at once, and start the deployment."""
         endpoint = self._endpoint(request["EndpointName"])
         config = self._configs.get(request["EndpointConfigName"])
         if endpoint.status == "Failed":
             raise seam.error(
                 "ValidationException", f'Endpoint "{endpoint.arn}" is Failed; it can only be deleted.'
             )
-        if "DeploymentConfig" in request:
-            endpoint.deployment_config = request["DeploymentConfig"]
-        self._deploy(endpoint, config)
+        self._refuse_in_progress(endpoint)
+        self._configs.get(endpoint.config["EndpointConfigName"])
+        self._check_scaling(endpoint, config)
+        wanted = request.get("DeploymentConfig")
+        if request.get("RetainDeploymentConfig"):
+            wanted = wanted or endpoint.deployment_config
+        policy = self._policy(endpoint, config, wanted, request)
+        endpoint.deployment_config = wanted or endpoint.deployment_config
+        Deployment(self._account, endpoint, config, policy).start()
         return {"EndpointArn": endpoint.arn}
 
     def delete(self, request: dict[str, Any]) -> None:
         endpoint = self._endpoint(request["EndpointName"])
-        if endpoint.serving:
-            endpoint.serving.retire()
+        self._refuse_in_progress(endpoint)
         del self._endpoints[endpoint.name]
+        endpoint.fleets.share({})
+        if endpoint.fleet:
+            endpoint.fleets.drain(endpoint.fleet)
+            endpoint.fleet.retire()
         endpoint.status = "Deleting"
-        self._tell(endpoint)
-
-    def _deploy(self, endpoint: Endpoint, config: dict[str, Any]) -> None:
-        """Start the new container; only once it is healthy does the old one stop."""
-        old = endpoint.serving
-        endpoint.deployments += 1
-        try:
-            endpoint.serving = self._started(endpoint, config)
-        except hosting.DeploymentFailed as failed:
-            endpoint.status = "InService" if old else "Failed"
-            endpoint.failure_reason = str(failed)
-        else:
-            endpoint.status, endpoint.failure_reason, endpoint.config = "InService", None, config
-            if old:
-                old.retire()
-        endpoint.modified = self._account.clock.now()
-        self._tell(endpoint)
-
-    def _started(self, endpoint: Endpoint, config: dict[str, Any]) -> Serving:
-        variant = config["ProductionVariants"][0]
-        host = hosting.start(self._account, endpoint.name, variant, endpoint.deployments)
-        try:
-            host.wait_until_healthy()
-        except hosting.DeploymentFailed:
-            host.stop()
-            raise
-        name = variant["VariantName"]
-        seen = endpoint.serving.capture.seen if endpoint.serving else 0
-        wanted = config.get("DataCaptureConfig", {})
-        capture = Capture(self._account, endpoint.name, name, wanted, host.role_arn, seen)
-        metrics = EndpointMetrics(self._account, endpoint.name, name)
-        return Serving(self._account, host, metrics, capture)
+        tell_state(self._account, endpoint)
 
     def describe(self, request: dict[str, Any]) -> dict[str, Any]:
-        endpoint = self._endpoint(request["EndpointName"])
-        described = {
-            **_summary(endpoint),
-            "EndpointConfigName": endpoint.config["EndpointConfigName"],
-            "ProductionVariants": [_variant(endpoint)] if endpoint.serving else [],
-        }
-        capture = endpoint.config.get("DataCaptureConfig")
-        if capture:
-            enabled = capture.get("EnableCapture", False)
-            described["DataCaptureConfig"] = {
-                "EnableCapture": enabled,
-                "CaptureStatus": "Started" if enabled else "Stopped",
-                "CurrentSamplingPercentage": capture["InitialSamplingPercentage"],
-                "DestinationS3Uri": capture["DestinationS3Uri"],
-                "KmsKeyId": capture.get("KmsKeyId", ""),
-            }
-        if endpoint.failure_reason:
-            described["FailureReason"] = endpoint.failure_reason
-        if endpoint.deployment_config:
-            described["LastDeploymentConfig"] = endpoint.deployment_config
-        return described
+        return described(self._endpoint(request["EndpointName"]))
 
     def list_endpoints(self, request: dict[str, Any]) -> dict[str, Any]:
         found = [
-            _summary(endpoint)
+            summary(endpoint)
             for endpoint in self._endpoints.values()
             if request.get("NameContains", "") in endpoint.name
             and request.get("StatusEquals") in (None, endpoint.status)
@@ -143,15 +93,17 @@ class Endpoints:
 
     def invoke(self, request: Invocation) -> Response:
         endpoint = self._endpoints.get(request.endpoint)
-        if endpoint is None or endpoint.serving is None:
-            what = f"Endpoint {request.endpoint} of account {self._account.id} not found."
-            return refusal(400, "ValidationError", what)
-        return endpoint.serving.answer(request)
+        if endpoint:
+            with endpoint.fleets.taken() as fleet:
+                if fleet:
+                    return fleet.answer(request)
+        what = f"Endpoint {request.endpoint} of account {self._account.id} not found."
+        return refusal(400, "ValidationError", what)
 
     def on_advance(self) -> None:
         for endpoint in self._endpoints.values():
-            if endpoint.serving:
-                endpoint.serving.on_advance()
+            for fleet in endpoint.running:
+                fleet.on_advance()
 
     def _arn(self, name: str) -> str:
         return f"arn:aws:sagemaker:{self._account.region}:{self._account.id}:endpoint/{name}"
@@ -161,65 +113,67 @@ class Endpoints:
             raise seam.error("ValidationException", f'Could not find endpoint "{self._arn(name)}".')
         return self._endpoints[name]
 
-    def _tell(self, endpoint: Endpoint) -> None:
-        config = endpoint.config
-        self._account.journal.write(
-            "endpoint",
-            endpoint=endpoint.name,
-            status=endpoint.status,
-            config=config["EndpointConfigName"],
-            model=config["ProductionVariants"][0]["ModelName"],
-            **({"reason": endpoint.failure_reason} if endpoint.failure_reason else {}),
+    def _refuse_in_progress(self, endpoint: Endpoint) -> None:
+        if endpoint.pending:
+            raise seam.error("ValidationException", f'Cannot update in-progress endpoint "{endpoint.arn}".')
+
+    def _check_scaling(self, endpoint: Endpoint, config: dict[str, Any]) -> None:
+        """Another instance type needs the variant to be deregistered from Application Auto Scaling first."""
+        old, new = variant_of(endpoint.config), variant_of(config)
+        if all(old.get(key) == new.get(key) for key in HARDWARE):
+            return
+        name = old["VariantName"]
+        targets = self._account.client("application-autoscaling").describe_scalable_targets(
+            ServiceNamespace="sagemaker", ResourceIds=[f"endpoint/{endpoint.name}/variant/{name}"]
         )
-        detail = {
-            "EndpointName": endpoint.name,
-            "EndpointArn": endpoint.arn,
-            "EndpointConfigName": config["EndpointConfigName"],
-            "EndpointStatus": EVENT_STATUS[endpoint.status],
-            "CreationTime": int(endpoint.created.timestamp() * 1000),
-            "LastModifiedTime": int(endpoint.modified.timestamp() * 1000),
-        }
-        self._account.defer(
-            f"event of {endpoint.arn}",
-            lambda: self._account.put_event(
-                "aws.sagemaker", "SageMaker Endpoint State Change", detail, [endpoint.arn]
-            ),
-        )
+        if targets["ScalableTargets"]:
+            raise seam.error(
+                "ValidationException",
+                f'The variant(s) "["{name}"]" must be deregistered as scalable targets with AWS Auto Scaling before '
+                "they can be removed or have their instance type updated.",
+            )
 
-
-def _summary(endpoint: Endpoint) -> dict[str, Any]:
-    return {
-        "EndpointName": endpoint.name,
-        "EndpointArn": endpoint.arn,
-        "EndpointStatus": endpoint.status,
-        "CreationTime": endpoint.created,
-        "LastModifiedTime": endpoint.modified,
-    }
-
-
-def _variant(endpoint: Endpoint) -> dict[str, Any]:
-    assert endpoint.serving is not None
-    variant, image = endpoint.serving.host.variant, endpoint.serving.host.image_uri
-    weight = variant.get("InitialVariantWeight", 1.0)
-    described = {
-        "VariantName": variant["VariantName"],
-        "DeployedImages": [
-            {"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": endpoint.modified}
-        ],
-        "CurrentWeight": weight,
-        "DesiredWeight": weight,
-    }
-    if "ServerlessConfig" in variant:
-        serverless = variant["ServerlessConfig"]
-        return {**described, "CurrentServerlessConfig": serverless, "DesiredServerlessConfig": serverless}
-    count = variant.get("InitialInstanceCount", 1)
-    pools = sorted(variant.get("InstancePools", []), key=lambda pool: pool["Priority"])
-    if pools:  # the first preference always has capacity here
-        described["InstancePools"] = [
-            {"InstanceType": pool["InstanceType"], "CurrentInstanceCount": 0 if place else count}
-            for place, pool in enumerate(pools)
+    def _policy(
+        self,
+        endpoint: Endpoint,
+        config: dict[str, Any],
+        wanted: dict[str, Any] | None,
+        request: dict[str, Any],
+    ) -> Policy:
+        """How the update goes; serverless endpoints have no guardrails."""
+        names = [variant_of(each)["VariantName"] for each in (endpoint.config, config)]
+        if wanted and len(set(names)) > 1:
+            what = (
+                f"a blue/green update keeps the variant's name; got {names[1]}, the endpoint has {names[0]}"
+            )
+            raise seam.error("ValidationException", what)
+        excluded = [
+            each["VariantPropertyType"] for each in request.get("ExcludeRetainedVariantProperties", [])
         ]
-    return {**described, "CurrentInstanceCount": count, "DesiredInstanceCount": count}
+        kept = request.get("RetainAllVariantProperties") and "DesiredInstanceCount" not in excluded
+        count = endpoint.instances if kept else instances_of(config)
+        try:
+            policy = policy_of(None if "ServerlessConfig" in variant_of(config) else wanted, count)
+        except InvalidPolicy as invalid:
+            raise seam.error("ValidationException", str(invalid)) from invalid
+        self._check_alarms(policy.alarms)
+        return policy
+
+    def _check_alarms(self, names: tuple[str, ...]) -> None:
+        """The alarms exist, and who asks may describe them."""
+        if not names:
+            return
+        caller = seam.caller_role_arn()
+        for name in names:
+            arn = f"arn:aws:cloudwatch:{self._account.region}:{self._account.id}:alarm:{name}"
+            if caller and not roles.allows(self._account, caller, "cloudwatch:DescribeAlarms", arn):
+                what = f"{caller} is not authorized to perform: cloudwatch:DescribeAlarms on resource: {arn}"
+                raise seam.error("AccessDeniedException", what)
+        found = self._account.client("cloudwatch").describe_alarms(AlarmNames=list(names))["MetricAlarms"]
+        missing = sorted(set(names) - {alarm["AlarmName"] for alarm in found})
+        if missing:
+            what = f"Could not find the CloudWatch alarm(s) {missing} of AutoRollbackConfiguration."
+            raise seam.error("ValidationException", what)
 
 
 def install(account: Account) -> None:

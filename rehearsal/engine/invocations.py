@@ -27,9 +27,9 @@ def refusal(status: int, code: str, message: str, **fields: Any) -> Response:
     return Response(status, headers, json.dumps({"Message": message, **fields}).encode())
 
 
-@dataclass
+@dataclass(eq=False)
 class Serving:
-    """A deployment that takes invocations: its container, its metrics, its capture."""
+    """A fleet that takes invocations: its container, its metrics, its capture."""
 
     account: Account
     host: Host

@@ -47,13 +47,14 @@ def advance_to(account: Account, instant: datetime) -> None:
 
 
 def _settle(account: Account) -> None:
-    """What passing time brings besides schedules: messages visible again, metrics, alarms."""
+    """What passing time brings besides schedules: messages visible again, metrics, alarms, deployments."""
     queues.poll_all(account)
     account.pump()
     for hook in account.on_advance:
         hook()
     alarms.evaluate(account)
     account.pump()
+    account.wake()
 
 
 def _due_rules(account: Account) -> list[DeployedRule]:
@@ -68,9 +69,8 @@ def _due_rules(account: Account) -> list[DeployedRule]:
 def _next_stop(account: Account, instant: datetime) -> datetime:
     """The next moment at which something happens by itself, at most `instant`."""
     times = [_next_time(account, rule) for rule in _scheduled(account)]
-    return min(
-        [time for time in [*times, alarms.next_change(account)] if time and time < instant] + [instant]
-    )
+    times += [alarms.next_change(account), account.next_wake]
+    return min([time for time in times if time and time < instant] + [instant])
 
 
 def _scheduled(account: Account) -> list[DeployedRule]:

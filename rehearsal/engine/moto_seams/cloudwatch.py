@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from moto.cloudwatch.models import Alarm, CloudWatchBackend, MetricAggregatedDatum, cloudwatch_backends
@@ -109,6 +110,16 @@ def install(
         if before:
             on_set_state(before, _facts(backend.alarms[alarm_name]))
 
+    def get_metric_statistics(
+        backend: CloudWatchBackend, *query: Any, dimensions: list[dict[str, str]], unit: str | None
+    ) -> Any:
+        """Dimensions identify a metric; moto would add up all metrics that have at least these."""
+        wanted = frozenset((item["Name"], item["Value"]) for item in dimensions)
+        data = [datum for datum in backend.get_all_metrics() if _dimensions(datum.dimensions) == wanted]
+        exact = SimpleNamespace(get_all_metrics=lambda: data)
+        return original_get(exact, *query, dimensions=[], unit=unit)
+
+    original_get = replace(account, CloudWatchBackend, "get_metric_statistics", get_metric_statistics)
     original_put = replace(account, CloudWatchBackend, "put_metric_alarm", put_metric_alarm)
     original_set = replace(account, CloudWatchBackend, "set_alarm_state", set_alarm_state)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from moto.iam.models import ManagedPolicy, Role, iam_backends
+from moto.sts.models import sts_backends
 
 if TYPE_CHECKING:
     from rehearsal.engine.account import Account
@@ -21,6 +22,12 @@ class RoleDocuments:
     trust: Document
     permissions: tuple[Document, ...]
     boundary: Document | None
+
+
+def assumed_role_arn(account: Account, access_key: str) -> str | None:
+    """The role whose session has this access key, or None: then it is the administrator."""
+    session = sts_backends[account.id]["aws"].get_assumed_role_from_access_key(access_key)
+    return str(session.role_arn) if session else None
 
 
 def role_documents(account: Account, role_arn: str) -> RoleDocuments | None:

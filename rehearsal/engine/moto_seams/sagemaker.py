@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
 
 from rehearsal.engine import shapes
 from rehearsal.engine.account import Unsupported
+from rehearsal.engine.moto_seams import identity
 
 if TYPE_CHECKING:
     from rehearsal.engine.account import Account
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 Handler = Callable[[dict[str, Any]], Any]
 PASS_ON = object()  # what a handler returns to let moto answer
 UNSUPPORTED = "Unsupported by the local account: "  # how a caller over HTTP tells it from AWS's own refusals
+
+_caller: ContextVar[str | None] = ContextVar("caller", default=None)
 
 # moto answers these without doing them, or looks where our resources are not.
 EMPTY_PROMISES = (
@@ -64,6 +68,11 @@ class Response:
 def error(code: str, message: str) -> SagemakerClientError:
     """An API error that the caller's boto3 sees as ClientError with this code and message."""
     return SagemakerClientError(code, message)
+
+
+def caller_role_arn() -> str | None:
+    """The role that sent the request being answered, or None for the administrator."""
+    return _caller.get()
 
 
 def answer(account: Account, handlers: Mapping[str, Handler]) -> None:
@@ -110,6 +119,7 @@ def _replace(account: Account, owner: type, name: str, handler: Handler, operati
         found = shapes.faults(operation, params)
         if found:
             raise error("ValidationException", shapes.message(found))
+        _caller.set(identity.assumed_role_arn(account, self.access_key))
         try:
             result = handler(params)
         except Unsupported as unsupported:

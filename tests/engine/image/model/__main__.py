@@ -56,8 +56,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if body == b"boom":
+        time.sleep(float(os.environ.get("SLOW", "0")))
+        if "PRINT" in os.environ:
+            print(os.environ["PRINT"], flush=True)
+        if body == b"boom" or "FAIL" in os.environ:
             self.answer(500, b"it broke")
+        elif "ANSWER" in os.environ:
+            self.answer(200, os.environ["ANSWER"].encode())
         elif body == b"bye":
             self.close_connection = True  # and does not say so
             self.answer(200, body)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import boto3
 
@@ -16,6 +16,7 @@ from rehearsal.engine import moto_seams
 from rehearsal.engine.clock import VirtualClock
 from rehearsal.engine.journal import Journal
 
+SeenAs = Literal["failure", "success"]
 ACCOUNT_ID = "123456789012"  # moto's default account
 
 
@@ -58,13 +59,22 @@ class Account:
     for the clock (`wake_at`) or for something to come about (`when`); `advance_to` lets it happen.
     """
 
-    def __init__(self, *, start: datetime, directory: Path, region: str = "us-east-1") -> None:
+    def __init__(
+        self,
+        *,
+        start: datetime,
+        directory: Path,
+        region: str = "us-east-1",
+        endpoint_rollback_seen_as: SeenAs = "failure",
+    ) -> None:
         self.id = ACCOUNT_ID
         self.region = region
         self.directory = directory
         self.clock = VirtualClock(start)
         self.journal = Journal(self.clock.now)
         self.endpoint_url = ""
+        self.endpoint_rollback_seen_as: SeenAs = endpoint_rollback_seen_as
+        """What CloudFormation makes of an endpoint that went back by itself; nobody outside AWS knows."""
         self.on_advance: list[Callable[[], None]] = []  # called before alarms are evaluated
         self.in_transition: set[str] = set()
         """ARNs of endpoints between two states; while there are any, a minute matters."""
@@ -149,6 +159,14 @@ class Account:
         from rehearsal.engine import schedules
 
         schedules.advance_to(self, instant)
+
+    def advance_until(self, is_done: Callable[[], bool]) -> None:
+        """Live until `is_done`, as a command does that waits; there must be something to wait for."""
+        self.pump()
+        while not is_done():
+            if self.next_wake is None:
+                raise RuntimeError("nothing is on the clock that could bring about what is waited for")
+            self.advance_to(self.next_wake)
 
     def put_event(
         self, source: str, detail_type: str, detail: dict[str, Any], resources: list[str] | None = None

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from threading import RLock
 from typing import Any
 
 from rehearsal.engine import roles
@@ -37,13 +38,19 @@ class Capture:
     seen: int = 0
     _lines: list[str] = field(default_factory=list)
     _hour: datetime | None = None
+    _lock: RLock = field(default_factory=RLock)  # requests come on threads of their own
 
     def take(
         self, request: Captured, response: Captured, inference_id: str | None, custom_attributes: str | None
     ) -> None:
         """Capture this invocation, if it is one of the sampled percentage."""
-        if not self.config.get("EnableCapture"):
-            return
+        if self.config.get("EnableCapture"):
+            with self._lock:
+                self._take(request, response, inference_id, custom_attributes)
+
+    def _take(
+        self, request: Captured, response: Captured, inference_id: str | None, custom_attributes: str | None
+    ) -> None:
         percentage = self.config["InitialSamplingPercentage"]
         self.seen += 1
         if self.seen * percentage // 100 == (self.seen - 1) * percentage // 100:
@@ -103,9 +110,12 @@ class Capture:
 
     def flush(self) -> None:
         """Write what is buffered; a refusal is told, as the invocations themselves succeeded."""
-        if not self._lines or self._hour is None:
-            return
-        folder = f"{self.endpoint}/{self.variant}/{self._hour:%Y/%m/%d/%H}"
+        with self._lock:
+            if self._lines and self._hour is not None:
+                self._flush(self._hour)
+
+    def _flush(self, hour: datetime) -> None:
+        folder = f"{self.endpoint}/{self.variant}/{hour:%Y/%m/%d/%H}"
         name = self._uuid(f"file {folder} {self.deployment}/{self.seen}")
         uri = f"{self.config['DestinationS3Uri'].rstrip('/')}/{folder}/{name}.jsonl"
         body = ("\n".join(self._lines) + "\n").encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from threading import Lock
 from typing import Any
 
 from rehearsal.engine.account import Account
@@ -28,15 +29,18 @@ class EndpointMetrics:
     variant: str
     config: str
     _minutes: dict[datetime, Minute] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)  # requests come on threads of their own
 
     def add(self, status: int, latency_us: float) -> None:
         now = self.account.clock.now().replace(second=0, microsecond=0)
-        minute = self._minutes.setdefault(now, Minute())
-        minute.statuses.append(status)
-        minute.latencies_us.append(latency_us)
+        with self._lock:
+            minute = self._minutes.setdefault(now, Minute())
+            minute.statuses.append(status)
+            minute.latencies_us.append(latency_us)
 
     def publish(self) -> None:
-        minutes, self._minutes = self._minutes, {}
+        with self._lock:
+            minutes, self._minutes = self._minutes, {}
         for instant, minute in minutes.items():
             data = [*self._counts(instant, minute), *self._latencies(instant, minute)]
             self._put(data, {"EndpointName": self.endpoint, "VariantName": self.variant})

@@ -65,16 +65,16 @@ class Hosting:
         lines = [self.world.get(key) for key in self.world.keys(f"capture/{endpoint}/")]
         return [json.loads(line) for text in lines for line in text.splitlines()]
 
-    def metric(self, endpoint: str, name: str, statistic: str) -> list[float]:
+    def metric(self, endpoint: str, name: str, statistic: str, minutes: int = 120) -> list[float]:
         now = self.world.account.clock.now()
         dimensions = {"EndpointName": endpoint, "VariantName": "live"}
         found = self.world.account.client("cloudwatch").get_metric_statistics(
             Namespace="AWS/SageMaker",
             MetricName=name,
             Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
-            StartTime=now - timedelta(hours=2),
+            StartTime=now - timedelta(minutes=minutes),
             EndTime=now + timedelta(hours=1),
-            Period=7200,
+            Period=60 * minutes + 3600,
             Statistics=[statistic],
         )
         return [point[statistic] for point in found["Datapoints"]]

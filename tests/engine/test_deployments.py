@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from datetime import timedelta
+from threading import Event, Thread
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from rehearsal.engine import roles
@@ -50,8 +53,7 @@ def metric_alarm(hosting: Hosting, name: str, dimensions: dict[str, str], **more
         Period=60,
         EvaluationPeriods=1,
         ComparisonOperator="GreaterThanThreshold",
-        TreatMissingData="notBreaching",
-        **more,
+        **{"TreatMissingData": "notBreaching", **more},
     )
 
 
@@ -86,6 +88,35 @@ def answers(hosting: Hosting, endpoint: str, count: int) -> Counter[str]:
 def state(hosting: Hosting, endpoint: str) -> tuple[str, str]:
     described = hosting.describe(endpoint)
     return described["EndpointStatus"], described["EndpointConfigName"]
+
+
+class Client(Thread):
+    """Asks again and again over HTTP until it is told to finish."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(daemon=True)
+        self.lost: list[str] = []
+        self._sent = 0
+        self._is_over = Event()
+        self._runtime = boto3.client(
+            "sagemaker-runtime",
+            region_name="us-east-1",
+            endpoint_url=url,
+            config=Config(retries={"max_attempts": 0}),
+        )
+
+    def run(self) -> None:
+        while not self._is_over.is_set():
+            self._sent += 1
+            try:
+                self._runtime.invoke_endpoint(EndpointName="busy-road", Body="1", ContentType="text/csv")
+            except Exception as error:
+                self.lost.append(f"{type(error).__name__}: {error}")
+
+    def finish(self) -> int:
+        self._is_over.set()
+        self.join()
+        return self._sent
 
 
 def test_a_canary_takes_the_share_of_its_whole_instances_and_then_all(hosting: Hosting) -> None:
@@ -393,3 +424,41 @@ def test_who_updates_needs_leave_to_describe_the_alarms(hosting: Hosting) -> Non
     sagemaker.update_endpoint(**request)
 
     assert state(hosting, "permitted") == ("InService", new)
+
+
+def test_no_request_is_lost_in_twenty_releases_and_five_rollbacks(hosting: Hosting) -> None:
+    environment = {"SLOW": "0.005"}  # long enough to be under way when its fleet goes
+    names = ["even", "odd"]
+    hosting.endpoint("busy-road", environment=environment, variant={"InitialInstanceCount": 2})
+    for name in names:
+        hosting.config(name, environment=environment, variant={"InitialInstanceCount": 2})
+    alarm = {"MetricName": "NobodyPublishesThis", "Statistic": "Sum", "Threshold": 0}
+    metric_alarm(hosting, "road", {}, TreatMissingData="ignore", **alarm)
+    policy = watched(blue_green("CANARY", wait=60, end=60, size=("INSTANCE_COUNT", 1)), "road")
+    account, began = hosting.world.account, hosting.world.account.clock.now()
+    clients = [Client(account.endpoint_url) for _ in range(2)]
+    for client in clients:
+        client.start()
+    rolled_back = []
+    for number in range(25):
+        running = hosting.describe("busy-road")["EndpointConfigName"]
+        wanted = names[0] if running != names[0] else names[1]
+        release(hosting, "busy-road", wanted, policy)
+        if number % 5 == 4:
+            account.client("cloudwatch").set_alarm_state(
+                AlarmName="road", StateValue="ALARM", StateReason="the test says so"
+            )
+        live(hosting, minutes=2)
+        rolled_back.append(hosting.describe("busy-road")["EndpointConfigName"] == running)
+        account.client("cloudwatch").set_alarm_state(
+            AlarmName="road", StateValue="OK", StateReason="the test says so"
+        )
+    sent = sum(client.finish() for client in clients)
+    live(hosting, minutes=1)
+
+    assert sum(rolled_back) == 5
+    assert [client.lost for client in clients] == [[], []]
+    assert sent > 100
+    minutes = int((account.clock.now() - began).total_seconds() // 60) + 1
+    assert sum(hosting.metric("busy-road", "Invocations", "Sum", minutes=minutes)) == sent
+    assert processes(hosting, "busy-road") == 1

@@ -628,9 +628,11 @@ class FakeEndpoints:
     def __init__(self) -> None:
         self.running: dict[str, str] = {}
         self.refuses: set[str] = set()
+        self.reason: dict[str, str] = {}
 
     def deploy(self, request: dict[str, Any]) -> dict[str, Any]:
         name, config = request["EndpointName"], request["EndpointConfigName"]
+        self.reason = {"FailureReason": "the alarm rang"} if config in self.refuses else {}
         if config not in self.refuses:
             self.running[name] = config
         return {"EndpointArn": f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:endpoint/{name}"}
@@ -642,7 +644,7 @@ class FakeEndpoints:
             "EndpointStatus": "InService" if running else "Failed",
             "EndpointConfigName": running or "none",
         }
-        return {"EndpointName": name, "FailureReason": "the alarm rang", **status}
+        return {"EndpointName": name, **self.reason, **status}
 
     def delete(self, request: dict[str, Any]) -> None:
         self.running.pop(request["EndpointName"], None)
@@ -678,7 +680,8 @@ def test_an_endpoint_that_rolled_back_by_itself_fails_the_update(
     endpoints.refuses.add("config-2")
     assert world.update("ep-back", endpoint("back", "config-2"))["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     reason = world.reasons("ep-back")["E"]
-    assert "InService with configuration config-1, not InService with config-2: the alarm rang" in reason
+    assert "InService with configuration config-1, wanted was InService with config-2" in reason
+    assert "the alarm rang" in reason
     assert endpoints.running == {"back": "config-1"}
 
 

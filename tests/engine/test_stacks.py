@@ -214,6 +214,35 @@ def test_a_failed_creation_leaves_nothing_and_cannot_be_updated(world: World) ->
         world.update("stillborn", {"A": queue()})
 
 
+@pytest.mark.parametrize(
+    "resource",
+    [
+        {"Type": "AWS::DynamoDB::Table", "Properties": {"TableName": "keyless"}},
+        {"Type": "AWS::S3::Bucket", "Properties": {"BucketEncryption": {}}},
+        {"Type": "AWS::KMS::Key"},
+    ],
+    ids=lambda resource: resource["Type"],
+)
+def test_a_resource_without_a_required_property_fails_and_rolls_the_stack_back(
+    world: World, resource: dict[str, Any]
+) -> None:
+    name = resource["Type"].replace("::", "-")
+    stack = world.create(name, {"A": queue(f"{name}-q"), "Z": {**resource, "DependsOn": "A"}})
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert world.queue(f"{name}-q") is None
+    assert "required key [" in world.reasons(name)["Z"]
+
+
+def test_retain_except_on_create_does_not_keep_what_a_rolled_back_update_created(world: World) -> None:
+    world.create("fleeting", {"Q": queue("fleeting-q")})
+    kept, not_kept = {"DeletionPolicy": "Retain"}, {"DeletionPolicy": "RetainExceptOnCreate"}
+    made = {"A": {**queue("fleeting-a"), **kept}, "B": {**queue("fleeting-b"), **not_kept}}
+    changed = {"Q": queue("fleeting-q"), **made, "Z": {**impossible(), "DependsOn": ["A", "B"]}}
+    assert world.update("fleeting", changed)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert world.queue("fleeting-a")
+    assert world.queue("fleeting-b") is None
+
+
 def test_when_the_undo_fails_too_the_stack_says_so(world: World) -> None:
     world.create("stuck", {"A": queue("stuck-a", VisibilityTimeout=30)})
     world.update(

@@ -119,7 +119,7 @@ def _deploy(account: Account, stack: StackArtifact, given: Mapping[str, str]) ->
             cloudformation.update_termination_protection(
                 StackName=stack.name, EnableTerminationProtection=protected
             )
-    account.pump()
+    account.advance_until(lambda: not _describe(account, stack.name)["StackStatus"].endswith("IN_PROGRESS"))
     after = _describe(account, stack.name)
     if after["StackStatus"] not in SUCCESS:
         raise DeploymentFailed(_story(account, after))

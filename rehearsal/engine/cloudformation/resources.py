@@ -27,6 +27,19 @@ class ResourceFailed(Exception):
     """AWS could not make the resource what the template asks for."""
 
 
+class Given(dict[str, Any]):
+    """Properties as given; one that is needed and missing fails the resource, at any depth."""
+
+    @classmethod
+    def of(cls, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return cls({key: cls.of(item) for key, item in value.items()})
+        return [cls.of(item) for item in value] if isinstance(value, list) else value
+
+    def __missing__(self, key: str) -> Any:
+        raise ResourceFailed(f"Properties validation failed: #: required key [{key}] not found")
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a resource stands."""
@@ -58,7 +71,7 @@ class ResourceType(ABC):
     """Properties whose change replaces the resource; EVERYTHING but the tags for some types."""
 
     def __init__(self, place: Place, properties: Properties, physical_id: str = "") -> None:
-        self.place, self.properties, self.id = place, properties, physical_id
+        self.place, self.properties, self.id = place, Given.of(properties), physical_id
         self.account, self.stack, self.logical_id = place.account, place.stack, place.logical_id
 
     @abstractmethod
@@ -71,6 +84,14 @@ class ResourceType(ABC):
     def update(self, old: Properties) -> None:
         """Change the resource in place, from its old properties to `self.properties`."""
         raise self.unsupported(f"update of {', '.join(sorted(self.changed(old)))} in place")
+
+    def is_busy(self) -> bool:
+        """Whether the resource is still between two states after `create` or `update`."""
+        return False
+
+    def prove(self) -> None:
+        """Fail if the resource, now that it has settled, is not what the template asks for."""
+        return
 
     def attributes(self) -> dict[str, Any]:
         """What Fn::GetAtt gives."""
@@ -107,7 +128,10 @@ class ResourceType(ABC):
             answer: dict[str, Any] = call(**self._coerced(shape, parameters, operation))
         except NotImplementedError as error:
             raise self.unsupported(f"{self.service} {operation}") from error
-        except ValueError as error:  # moto refuses some values in Python's words only
+        except KeyError as error:  # moto refuses some values in Python's words only
+            missing = f"required key [{error.args[0]}] not found"
+            raise ResourceFailed(f"Properties validation failed: #: {missing}") from error
+        except ValueError as error:
             raise ResourceFailed(f"{operation}: {error}") from error
         return answer
 

@@ -60,19 +60,12 @@ class Endpoint(ResourceType):
 
     def create(self) -> str:
         made = without(self.properties, *self.also)
-        arn = str(self.send("CreateEndpoint", **made)["EndpointArn"])
-        try:
-            self._prove()
-        except ResourceFailed:
-            self.delete()
-            raise
-        return arn
+        return str(self.send("CreateEndpoint", **made)["EndpointArn"])
 
     def update(self, old: Properties) -> None:
         names = ("EndpointName", "EndpointConfigName", "DeploymentConfig", *self.also)
         self.refuse_other_changes(old, *names)
         self.send("UpdateEndpoint", **pick(self.properties, *names))
-        self._prove()
 
     def delete(self) -> None:
         self.send("DeleteEndpoint", EndpointName=self.name)
@@ -80,16 +73,32 @@ class Endpoint(ResourceType):
     def attributes(self) -> dict[str, Any]:
         return {"EndpointName": self.name}
 
-    def _prove(self) -> None:
+    def is_busy(self) -> bool:
+        return bool(self._described()["EndpointStatus"] == "Updating")
+
+    def prove(self) -> None:
         """An endpoint that rolled back by itself is InService too, on its old configuration."""
+        endpoint = self._described()
         wanted = self.properties["EndpointConfigName"]
-        endpoint = self.account.client("sagemaker").describe_endpoint(EndpointName=self.name)
+        rolled_back = endpoint["EndpointConfigName"] != wanted or "FailureReason" in endpoint
+        seen = rolled_back and self.account.endpoint_rollback_seen_as == "failure"
+        if endpoint["EndpointStatus"] != "InService" or seen:
+            raise self._failed(endpoint)
+
+    def _described(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.account.client("sagemaker").describe_endpoint(EndpointName=self.name)
+        return found
+
+    def _failed(self, endpoint: dict[str, Any]) -> ResourceFailed:
         status, running = endpoint["EndpointStatus"], endpoint["EndpointConfigName"]
-        if status != "InService" or running != wanted:
-            reason = endpoint.get("FailureReason", "no reason given")
-            raise ResourceFailed(
-                f"endpoint {self.name} is {status} with configuration {running}, not InService with {wanted}: {reason}"
-            )
+        wanted, reason = (
+            self.properties["EndpointConfigName"],
+            endpoint.get("FailureReason", "no reason given"),
+        )
+        return ResourceFailed(
+            f"endpoint {self.name} is {status} with configuration {running}, wanted was InService with {wanted}: "
+            f"{reason}"
+        )
 
 
 class ModelPackageGroup(ResourceType):

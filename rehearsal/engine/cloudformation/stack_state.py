@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rehearsal.engine.account import Account
 from rehearsal.engine.cloudformation.resources import Place, Properties, ResourceType
 from rehearsal.engine.cloudformation.template import Output, Parameter, Template
+
+if TYPE_CHECKING:
+    from rehearsal.engine.cloudformation.stack_rollback import Rollback
 
 STACK = "AWS::CloudFormation::Stack"
 UPDATABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
@@ -71,6 +74,8 @@ class Stack:
     failures: dict[str, str] = field(default_factory=dict)
     """What failed in the last operation, and why, by logical id."""
     created_resources: int = 0
+    rollback: Rollback | None = None
+    """The rollback that got stuck, in UPDATE_ROLLBACK_FAILED."""
 
     @property
     def exports(self) -> dict[str, str]:
@@ -106,6 +111,9 @@ class Stack:
         extra = {"ResourceStatusReason": reason} if reason else {}
         token = {"ClientRequestToken": self.token} if self.token else {}
         self.events.append({**event, **extra, **token})
+
+    def log_resource(self, item: Deployed, status: str, reason: str | None = None) -> None:
+        self.log(item.logical_id, item.physical_id, item.kind.type, status, reason)
 
     def next_name_token(self, logical_id: str) -> str:
         """What makes a generated name unique: no two creations share it."""

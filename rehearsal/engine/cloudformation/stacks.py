@@ -5,12 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rehearsal.engine import roles
 from rehearsal.engine.cloudformation import resource_types
+from rehearsal.engine.cloudformation.changes import Steps, carry_out
 from rehearsal.engine.cloudformation.intrinsics import TemplateError
 from rehearsal.engine.cloudformation.stack_operations import Operation, delete_stack, resource_policies
+from rehearsal.engine.cloudformation.stack_requests import (
+    Request,
+    check_capabilities,
+    given_parameters,
+    tags_of,
+)
 from rehearsal.engine.cloudformation.stack_state import UPDATABLE, Stack
 from rehearsal.engine.cloudformation.stack_store import StackStore
 from rehearsal.engine.cloudformation.stack_views import described, resource_view, summary
@@ -20,10 +27,8 @@ from rehearsal.engine.moto_seams import cloudformation as seam
 if TYPE_CHECKING:
     from rehearsal.engine.account import Account
 
-Request = dict[str, Any]
 SERVICE = "cloudformation.amazonaws.com"
 NOTHING_CHANGED = "No updates are to be performed."
-NAMES_OF_IAM = {"AWS::IAM::Role": "RoleName", "AWS::IAM::ManagedPolicy": "ManagedPolicyName"}
 
 
 class Stacks:
@@ -48,7 +53,7 @@ class Stacks:
             name=name,
             template=template,
             parameters={},
-            tags=_tags(request) or {},
+            tags=tags_of(request) or {},
             role_arn=request.get("RoleARN"),
             created=self._account.clock.now(),
             protected=request.get("EnableTerminationProtection", False),
@@ -58,7 +63,7 @@ class Stacks:
         stack.parameters = self._checked(stack, template, given, request)
         self._store.add(stack)
         operation = Operation(self._store, stack, template, stack.parameters)
-        self._account.defer(f"create stack {name}", operation.run)
+        self._carry_out(f"create stack {name}", operation.run())
         return {"StackId": stack.id}
 
     def update(self, request: Request) -> Request:
@@ -69,11 +74,11 @@ class Stacks:
             )
         previous = bool(request.get("UsePreviousTemplate"))
         template = stack.template if previous else Template(self._body(request))
-        given = _given(request, stack)
+        given = given_parameters(request, stack)
         stack_before = (stack.role_arn, stack.tags)
         stack.role_arn = request.get("RoleARN", stack.role_arn)
         parameters = self._checked(stack, template, given, request)
-        tags = _tags(request)
+        tags = tags_of(request)
         if not self._is_changed(stack, template, parameters, tags):
             stack.role_arn, stack.tags = stack_before
             raise seam.error("ValidationError", NOTHING_CHANGED)
@@ -81,8 +86,31 @@ class Stacks:
         stack.status, stack.reason = "UPDATE_IN_PROGRESS", None
         stack.updated, stack.token = self._account.clock.now(), request.get("ClientRequestToken", "")
         operation = Operation(self._store, stack, template, parameters)
-        self._account.defer(f"update stack {stack.name}", operation.run)
+        self._carry_out(f"update stack {stack.name}", operation.run())
         return {"StackId": stack.id}
+
+    def _carry_out(self, name: str, steps: Steps) -> None:
+        self._account.defer(name, partial(carry_out, self._account, name, steps))
+
+    def continue_rollback(self, request: Request) -> Request:
+        """Only what a rollback could not take back can be skipped."""
+        stack, skipped = self._store.get(request["StackName"]), request.get("ResourcesToSkip", [])
+        if stack.status != "UPDATE_ROLLBACK_FAILED" or stack.rollback is None:
+            raise seam.error(
+                "ValidationError",
+                f"Stack:{stack.id} is in {stack.status} state and its rollback can not be continued.",
+            )
+        stuck = [item.old.logical_id for item in stack.rollback.undo]
+        others = sorted(set(skipped) - set(stuck))
+        if others:
+            what = f"ResourcesToSkip {others} did not fail in the rollback; what did is {stuck}"
+            raise seam.error("ValidationError", what)
+        stack.role_arn = request.get("RoleARN", stack.role_arn)
+        stack.status, stack.reason = "UPDATE_ROLLBACK_IN_PROGRESS", None
+        stack.token = request.get("ClientRequestToken", "")
+        steps = stack.rollback.continue_without(skipped)
+        self._carry_out(f"continue the rollback of stack {stack.name}", steps)
+        return {}
 
     def delete(self, request: Request) -> None:
         """Deleting what is not there succeeds, as it does at AWS."""
@@ -182,7 +210,7 @@ class Stacks:
             template.in_order(scope)
         except TemplateError as error:
             raise seam.error("ValidationError", str(error)) from error
-        _check_capabilities(template, request)
+        check_capabilities(template, request)
         resource_types.check(self._account, stack.name, template.resources)
         if stack.role_arn:
             try:
@@ -236,40 +264,6 @@ class Stacks:
         return str(request["TemplateBody"])
 
 
-def _given(request: Request, stack: Stack) -> dict[str, str]:
-    """The parameters of an update: a key that is to keep its previous value keeps, for SSM types, its key."""
-    given = {}
-    for item in request.get("Parameters", []):
-        key = item["ParameterKey"]
-        if not item.get("UsePreviousValue"):
-            given[key] = item["ParameterValue"]
-        elif "ParameterValue" in item:
-            raise seam.error(
-                "ValidationError",
-                f"Invalid input for parameter key {key}. Cannot specify usePreviousValue as true and non empty "
-                "value for a parameter",
-            )
-        elif key not in stack.parameters:
-            raise seam.error("ValidationError", f"Parameters: [{key}] must have values")
-        else:
-            given[key] = stack.parameters[key].given
-    return given
-
-
-def _tags(request: Request) -> dict[str, str] | None:
-    return {tag["Key"]: tag["Value"] for tag in request["Tags"]} if "Tags" in request else None
-
-
-def _check_capabilities(template: Template, request: Request) -> None:
-    """A template that makes IAM resources says so, and says more when it names them."""
-    iam = [node for node in template.resources.values() if node["Type"].startswith("AWS::IAM::")]
-    named = any(NAMES_OF_IAM.get(node["Type"], "-") in node.get("Properties", {}) for node in iam)
-    needed = {"CAPABILITY_NAMED_IAM"} if named else {"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"}
-    if iam and not needed & set(request.get("Capabilities", [])):
-        asked = "CAPABILITY_NAMED_IAM" if named else "CAPABILITY_IAM"
-        raise seam.error("InsufficientCapabilitiesException", f"Requires capabilities : [{asked}]")
-
-
 def install(account: Account) -> None:
     """Let this account's stacks be ours, and its bucket policies admit."""
     stacks = Stacks(account)
@@ -279,6 +273,7 @@ def install(account: Account) -> None:
         {
             "CreateStack": stacks.create,
             "UpdateStack": stacks.update,
+            "ContinueUpdateRollback": stacks.continue_rollback,
             "DeleteStack": stacks.delete,
             "UpdateTerminationProtection": stacks.protect,
             "DescribeStacks": stacks.describe,

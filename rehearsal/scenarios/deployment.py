@@ -53,14 +53,14 @@ class Deployment:
         """`cdk deploy '<environment>/*'`."""
         assembly.deploy(self.account, self.directory)
 
-    def push_image(self) -> str:
+    def push_image(self, context: Path = ROOT, *, tag: str = "rehearsal") -> str:
         """Build the image from its Dockerfile, push it, and deploy Training with its digest."""
         uri = images.build(
             self.account,
-            context=ROOT,
-            dockerfile=ROOT / "training" / "Dockerfile",
+            context=context,
+            dockerfile=context / "training" / "Dockerfile",
             repository=self.names.image_repository,
-            tag="rehearsal",
+            tag=tag,
         )
         digest = uri.rsplit("@", 1)[1]
         training = self.names.stack("training")

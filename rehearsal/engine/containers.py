@@ -71,6 +71,24 @@ class Run:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
 
+@dataclass
+class LogReader:
+    """Reads what a container has printed so far, each line once."""
+
+    path: Path
+    _read_to: int = 0
+
+    def new_lines(self, *, is_last: bool = False) -> str:
+        """The whole lines since the last call; at the end also one that was never finished."""
+        with self.path.open("rb") as log:
+            log.seek(self._read_to)
+            text = log.read()
+        if not is_last:
+            text = text[: text.rfind(b"\n") + 1]
+        self._read_to += len(text)
+        return text.decode(errors="replace")
+
+
 def start(account: Account, run: Run) -> subprocess.Popen[bytes]:
     """Start the container; it is stopped with the account at the latest."""
     for name in ("ml", "home", "tmp", "opt"):

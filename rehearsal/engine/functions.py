@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from rehearsal.engine import roles, service_metrics
+from rehearsal.engine import embedded_metrics, roles, service_metrics
 from rehearsal.engine.account import Unsupported
 from rehearsal.engine.moto_seams import functions as seam
 from rehearsal.engine.moto_seams.functions import Function, InvokeRequest, InvokeResponse
@@ -201,6 +201,7 @@ def _log(account: Account, function: Function, stream: str, lines: list[str]) ->
     )
     if roles.allows(account, function.role_arn, "logs:PutLogEvents", resource):
         seam.write_log(account, function.log_group, stream, lines)
+        embedded_metrics.publish(account, function.log_group, lines)
 
 
 def _give_up(

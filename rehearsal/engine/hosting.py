@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,12 @@ class Host:
     run: containers.Run
     process: subprocess.Popen[bytes]
     port: int
+    log: containers.LogReader
+    active_at: datetime
+    """When it started or was called last: its own clock stands still, so this is when it printed."""
     _connection: http.client.HTTPConnection | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _log_lock: threading.Lock = field(default_factory=threading.Lock)
 
     def wait_until_healthy(self) -> None:
         """Ask /ping until it answers 200, within the variant's limit of real seconds."""
@@ -77,6 +82,7 @@ class Host:
     def invoke(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         """POST /invocations over a kept-alive connection; a connection gone stale is opened anew once."""
         with self._lock:
+            self._note_time()
             is_fresh = self._connection is None
             try:
                 return self._post(body, headers)
@@ -85,6 +91,22 @@ class Host:
                 if is_fresh:
                     raise
                 return self._post(body, headers)
+
+    def _note_time(self) -> None:
+        """What it printed before belongs to the time before."""
+        now = self.account.clock.now()
+        if now != self.active_at:
+            self.publish_log()
+            self.active_at = now
+
+    def publish_log(self, *, is_last: bool = False) -> None:
+        """Put what the container has printed by now into its log group; it never waits for the container."""
+        with self._log_lock:
+            text = self.log.new_lines(is_last=is_last)
+            if text:
+                group = f"/aws/sagemaker/Endpoints/{self.endpoint}"
+                stream = f"{self.variant['VariantName']}/{self.run.directory.name}"
+                write_logs(self.account, group, stream, text, at=self.active_at)
 
     def _post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         if self._connection is None:
@@ -105,8 +127,7 @@ class Host:
         """SIGTERM, then SIGKILL 30 seconds later; what it printed goes to its log group."""
         self._close()
         containers.stop(self.process, grace_seconds=STOP_GRACE_SECONDS)
-        stream = f"{self.variant['VariantName']}/{self.run.directory.name}"
-        write_logs(self.account, f"/aws/sagemaker/Endpoints/{self.endpoint}", stream, self.run.output())
+        self.publish_log(is_last=True)
 
 
 def start(account: Account, endpoint: str, variant: Mapping[str, Any], deployment: int) -> Host:
@@ -134,7 +155,8 @@ def start(account: Account, endpoint: str, variant: Mapping[str, Any], deploymen
         environment={**container.get("Environment", {}), **bind, **({} if isolated else credentials)},
     )
     process = containers.start(account, run)
-    return Host(account, endpoint, variant, role_arn, container["Image"], run, process, port)
+    log, now = containers.LogReader(run.log), account.clock.now()
+    return Host(account, endpoint, variant, role_arn, container["Image"], run, process, port, log, now)
 
 
 def _container(account: Account, model: Mapping[str, Any]) -> dict[str, Any]:

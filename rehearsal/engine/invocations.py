@@ -78,8 +78,9 @@ class Serving:
         )
 
     def on_advance(self) -> None:
-        """Metrics as soon as the clock has moved; a captured hour once it is over."""
+        """Metrics and logs as soon as the clock has moved; a captured hour once it is over."""
         self.metrics.publish()
+        self.host.publish_log()
         self.capture.flush_past_hours()
 
     def retire(self) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from rehearsal.engine import containers, images, roles, s3_transfer
+from rehearsal.engine import containers, embedded_metrics, images, roles, s3_transfer
 from rehearsal.engine.account import Account, Unsupported
 from rehearsal.engine.moto_seams import sagemaker as seam
 
@@ -115,27 +116,27 @@ class Job:
         return ended
 
     def _keep_logs(self, output: str) -> None:
-        write_logs(self.account, self.kind.log_group, f"{self.name}/algo-1-{_epoch_ms(self.account)}", output)
+        started = int(self.account.clock.now().timestamp() * 1000)
+        write_logs(self.account, self.kind.log_group, f"{self.name}/algo-1-{started}", output)
 
 
-def write_logs(account: Account, group: str, stream: str, output: str) -> None:
-    """Put a container's output into CloudWatch Logs, at the virtual time."""
+def write_logs(account: Account, group: str, stream: str, output: str, *, at: datetime | None = None) -> None:
+    """Put a container's output into CloudWatch Logs, at the virtual time; embedded metrics become metrics."""
     logs = account.client("logs")
     if not any(
         found["logGroupName"] == group
         for found in logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
     ):
         logs.create_log_group(logGroupName=group)
-    logs.create_log_stream(logGroupName=group, logStreamName=stream)
-    events = [{"timestamp": _epoch_ms(account), "message": line} for line in output.splitlines() if line]
+    with suppress(logs.exceptions.ResourceAlreadyExistsException):
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+    time = int((at or account.clock.now()).timestamp() * 1000)
+    events = [{"timestamp": time, "message": line} for line in output.splitlines() if line]
     for first in range(0, len(events), 10_000):  # PutLogEvents' limit
         logs.put_log_events(
             logGroupName=group, logStreamName=stream, logEvents=events[first : first + 10_000]
         )
-
-
-def _epoch_ms(account: Account) -> int:
-    return int(account.clock.now().timestamp() * 1000)
+    embedded_metrics.publish(account, group, output.splitlines(), at=at)
 
 
 Carry = Callable[[Job], Outcome]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import itertools
+import json
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from rehearsal.engine import roles
+from rehearsal.engine.moto_seams import cloudwatch as seam
 from tests.engine.hosting_world import Hosting, hosting, processes
 from tests.engine.sagemaker_world import BUCKET, World, world
 
@@ -329,3 +332,25 @@ def test_a_child_process_reaches_the_endpoint_over_http(hosting: Hosting) -> Non
     answer = runtime.invoke_endpoint(EndpointName="remote", Body="4", ContentType="text/csv")
 
     assert answer["Body"].read() == b"8.0"
+
+
+def test_what_a_container_prints_is_logged_and_measured_in_the_minute_of_its_request(
+    hosting: Hosting,
+) -> None:
+    directive = {"Namespace": "Model", "Dimensions": [["Release"]], "Metrics": [{"Name": "Score"}]}
+    document = {"_aws": {"Timestamp": 0, "CloudWatchMetrics": [directive]}, "Release": "r1", "Score": 2.5}
+    printed = json.dumps(document)
+    hosting.endpoint("printing", environment={"PRINT": printed})
+    account, times = hosting.world.account, []
+    for _ in range(2):
+        account.clock.advance(timedelta(minutes=3))
+        hosting.ask("printing")
+        times.append(account.clock.now())
+    hosting.later(minutes=1)
+
+    score = [datum for datum in seam.metric_data(account, 0) if datum.key.name == "Score"]
+    assert [(datum.key.dimensions, datum.total) for datum in score] == [({("Release", "r1")}, 2.5)] * 2
+    assert [datum.time for datum in score] == times
+    logs = account.client("logs").filter_log_events(logGroupName="/aws/sagemaker/Endpoints/printing")
+    logged = [event["timestamp"] for event in logs["events"] if event["message"] == printed]
+    assert logged == [int(time.timestamp() * 1000) for time in times]

@@ -109,10 +109,10 @@ def decide_release(
             "paused",
             "somebody paused this deployment; approve again after `./tideline pause --resume`",
         )
-    if champion and champion.package_arn == package_arn:
-        return decided("skip", "already-live", f"{model_stamp(package_arn)} is what the endpoint runs")
     if in_flight:
         return decided("wait", "release-in-flight", f"release {in_flight} has not settled; it goes next")
+    if champion and champion.package_arn == package_arn:
+        return decided("skip", "already-live", f"{model_stamp(package_arn)} is what the endpoint runs")
     if not takes_updates(stack_status):
         return decided("wait", "stack-busy", f"Serving is {stack_status}; it goes when that has settled")
     return decided("release", "approved", f"{model_stamp(package_arn)} is approved and not live")

@@ -47,9 +47,10 @@ def train(deployment: Deployment, image_digest: str) -> dict[str, Any]:
 
 
 def approve(deployment: Deployment, package_arn: str) -> None:
-    """What a person does in the console or with `./tideline approve`."""
+    """What a person does in the registry: what is Approved already is rejected first, or nothing would change."""
     sagemaker = deployment.account.client("sagemaker")
-    sagemaker.update_model_package(ModelPackageArn=package_arn, ModelApprovalStatus="Approved")
+    for status in ("Rejected", "Approved"):
+        sagemaker.update_model_package(ModelPackageArn=package_arn, ModelApprovalStatus=status)
     deployment.account.pump()
 
 

@@ -69,7 +69,15 @@ def test_the_next_release_comes_after_all_others_in_number_and_as_text(existing:
         (CHAMPION, None, False, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "wait", "stack-busy"),
         (CHAMPION, None, False, "UPDATE_ROLLBACK_FAILED", "wait", "stack-busy"),
         (None, "000041", False, "UPDATE_IN_PROGRESS", "wait", "release-in-flight"),
-        (replace(CHAMPION, package_arn=PACKAGE), "000041", False, "UPDATE_COMPLETE", "skip", "already-live"),
+        (
+            replace(CHAMPION, package_arn=PACKAGE),
+            "000042",
+            False,
+            "UPDATE_COMPLETE",
+            "wait",
+            "release-in-flight",
+        ),
+        (replace(CHAMPION, package_arn=PACKAGE), None, False, "UPDATE_IN_PROGRESS", "skip", "already-live"),
         (replace(CHAMPION, package_arn=PACKAGE), "000041", True, "UPDATE_COMPLETE", "skip", "paused"),
     ],
 )

@@ -116,17 +116,19 @@ def _reason_data(
     data: dict[str, object] = {"version": "1.0", "queryDate": aws_time(now)}
     if real:
         data["startDate"] = aws_time(real[0].time)
-    if alarm.unit:
+    if alarm.unit and not alarm.math:
         data["unit"] = alarm.unit
     evaluated = real or datapoints[-alarm.evaluation_periods :]
+    if not alarm.math:
+        data["statistic"] = alarm.statistic
     data |= {
-        "statistic": alarm.statistic,
         "period": alarm.period_seconds,
         "recentDatapoints": [point.value for point in real],
         "threshold": alarm.threshold,
         "evaluatedDatapoints": [
             {"timestamp": aws_time(point.time)}
-            | ({"sampleCount": point.sample_count, "value": point.value} if point.value is not None else {})
+            | ({} if alarm.math or point.value is None else {"sampleCount": point.sample_count})
+            | ({} if point.value is None else {"value": point.value})
             for point in reversed(evaluated)
         ],
     }

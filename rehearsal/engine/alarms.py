@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-import botocore.session
-
 from rehearsal.engine import resource_policies
 from rehearsal.engine.account import Unsupported
-from rehearsal.engine.alarm_rules import Datapoint, aws_time, evaluation_range, judge
+from rehearsal.engine.alarm_messages import configuration, message, region_name, state_detail
+from rehearsal.engine.alarm_rules import Datapoint, evaluation_range, judge
 from rehearsal.engine.metric_data import MetricIndex, Series
 from rehearsal.engine.moto_seams import cloudwatch as seam
-from rehearsal.engine.moto_seams.cloudwatch import AlarmState, MetricAlarm
+from rehearsal.engine.moto_seams.cloudwatch import AlarmState, MetricAlarm, MetricInput, SeriesKey
 
 if TYPE_CHECKING:
     from rehearsal.engine.account import Account
@@ -54,9 +53,8 @@ def evaluate(account: Account) -> None:
     """Evaluate every alarm on the metric data of the whole periods before now."""
     watch, now = _refreshed(account), account.clock.now()
     for alarm in seam.alarms(account):
-        series = watch.index.series.get(alarm.key, Series())
-        watch.evaluated[alarm.name] = (alarm.configured_at, series.published)
-        verdict = judge(alarm, _datapoints(alarm, series, now), now)
+        watch.evaluated[alarm.name] = (alarm.configured_at, _published(watch, alarm))
+        verdict = judge(alarm, _datapoints(watch, alarm, now), now)
         if verdict and verdict.state != alarm.state.value:
             state = AlarmState(verdict.state, verdict.reason, verdict.reason_data, now)
             seam.set_state(account, alarm.name, state)
@@ -73,21 +71,26 @@ def next_change(account: Account) -> datetime | None:
 def diagnose(account: Account) -> list[dict[str, Any]]:
     """For each alarm, how many data its metric ever got; where none, the published metrics of the same name."""
     series = _refreshed(account).index.series
-    findings = []
-    for alarm in seam.alarms(account):
-        own = series.get(alarm.key)
-        matches = own is not None and (alarm.unit is None or alarm.unit in own.units())
-        finding: dict[str, Any] = {"alarm": alarm.name, "datapoints": own.published if own and matches else 0}
-        if not matches:
-            named = [(key, found) for key, found in series.items() if key.name == alarm.key.name]
-            named.sort(key=lambda item: (-len(item[0].dimensions & alarm.key.dimensions), item[0].namespace))
-            finding["wanted"] = _described(alarm.key, {alarm.unit} if alarm.unit else set())
-            finding["nearest"] = [_described(key, found.units()) for key, found in named]
-        findings.append(finding)
-    return findings
+    return [_diagnosed(series, alarm) for alarm in seam.alarms(account)]
 
 
-def _described(key: seam.SeriesKey, units: set[str]) -> dict[str, Any]:
+def _diagnosed(series: Mapping[SeriesKey, Series], alarm: MetricAlarm) -> dict[str, Any]:
+    """Of metric math the first metric without data tells."""
+    counts = {}
+    for metric in alarm.inputs:
+        own = series.get(metric.key)
+        matches = own is not None and (metric.unit is None or metric.unit in own.units())
+        counts[metric] = own.published if own and matches else 0
+    finding: dict[str, Any] = {"alarm": alarm.name, "datapoints": min(counts.values())}
+    for metric in [metric for metric, count in counts.items() if not count][:1]:
+        named = [(key, found) for key, found in series.items() if key.name == metric.key.name]
+        named.sort(key=lambda item: (-len(item[0].dimensions & metric.key.dimensions), item[0].namespace))
+        finding["wanted"] = _described(metric.key, {metric.unit} if metric.unit else set())
+        finding["nearest"] = [_described(key, found.units()) for key, found in named]
+    return finding
+
+
+def _described(key: SeriesKey, units: set[str]) -> dict[str, Any]:
     dimensions = dict(sorted(key.dimensions))
     return {"namespace": key.namespace, "name": key.name, "dimensions": dimensions, "units": sorted(units)}
 
@@ -108,28 +111,40 @@ def _floor(time: datetime, step: timedelta) -> datetime:
     return time - (time - datetime(1970, 1, 1, tzinfo=UTC)) % step
 
 
-def _datapoints(alarm: MetricAlarm, series: Series, now: datetime) -> list[Datapoint]:
+def _series(watch: Watch, alarm: MetricAlarm) -> list[tuple[MetricInput, Series]]:
+    return [(metric, watch.index.series.get(metric.key, Series())) for metric in alarm.inputs]
+
+
+def _published(watch: Watch, alarm: MetricAlarm) -> int:
+    return sum(series.published for _, series in _series(watch, alarm))
+
+
+def _datapoints(watch: Watch, alarm: MetricAlarm, now: datetime) -> list[Datapoint]:
     """The evaluation range, oldest first: periods end at the last whole minute, not at round hours."""
     end, period = _floor(now, _step(alarm)), timedelta(seconds=alarm.period_seconds)
     starts = [end - period * count for count in range(evaluation_range(alarm), 0, -1)]
-    buckets = [series.between(start, start + period, alarm.unit) for start in starts]
-    return [
-        Datapoint(start, bucket.statistic(alarm.statistic), bucket.sample_count)
-        for start, bucket in zip(starts, buckets, strict=True)
-    ]
+    return [_datapoint(watch, alarm, start, start + period) for start in starts]
+
+
+def _datapoint(watch: Watch, alarm: MetricAlarm, start: datetime, end: datetime) -> Datapoint:
+    found = {metric: series.between(start, end, metric.unit) for metric, series in _series(watch, alarm)}
+    values = {metric.id: bucket.statistic(metric.statistic) for metric, bucket in found.items()}
+    if alarm.math:
+        return Datapoint(start, alarm.math.expression.value(values))
+    (bucket,) = found.values()
+    return Datapoint(start, bucket.statistic(alarm.statistic), bucket.sample_count)
 
 
 def _next_change(watch: Watch, alarm: MetricAlarm, now: datetime) -> datetime | None:
-    series = watch.index.series.get(alarm.key, Series())
     step, period = _step(alarm), timedelta(seconds=alarm.period_seconds)
     soonest = _floor(now, step) + step
-    if watch.evaluated.get(alarm.name) != (alarm.configured_at, series.published):
+    if watch.evaluated.get(alarm.name) != (alarm.configured_at, _published(watch, alarm)):
         return soonest
-    moves = range(
-        evaluation_range(alarm) + 1
-    )  # a datum enters the newest period, then slides from one to the next
+    # a datum enters the newest period, then slides from one to the next
+    moves = range(evaluation_range(alarm) + 1)
     changes = [
         _floor(minute + period * count, step) + step
+        for _, series in _series(watch, alarm)
         for minute in series.recent_minutes(now - period * len(moves) - step)
         for count in moves
     ]
@@ -142,35 +157,13 @@ def _announce(account: Account, alarm: MetricAlarm, state: AlarmState, value: fl
     account.journal.write("alarm", alarm=alarm.name, **facts)
     detail = {
         "alarmName": alarm.name,
-        "state": _state_detail(state),
-        "previousState": _state_detail(alarm.state),
-        "configuration": _configuration(alarm),
+        "state": state_detail(state),
+        "previousState": state_detail(alarm.state),
+        "configuration": configuration(alarm),
     }
     account.put_event("aws.cloudwatch", "CloudWatch Alarm State Change", detail, [alarm.arn])
     for action in alarm.actions[state.value]:
         _act(account, action, alarm, state)
-
-
-def _state_detail(state: AlarmState) -> dict[str, str]:
-    detail = {"value": state.value, "reason": state.reason, "timestamp": aws_time(state.time)}
-    return detail | ({"reasonData": state.reason_data} if state.reason_data not in ("", "{}") else {})
-
-
-def _configuration(alarm: MetricAlarm) -> dict[str, Any]:
-    stat: dict[str, Any] = {
-        "metric": {
-            "namespace": alarm.key.namespace,
-            "name": alarm.key.name,
-            "dimensions": dict(sorted(alarm.key.dimensions)),
-        },
-        "period": alarm.period_seconds,
-        "stat": alarm.statistic,
-    }
-    if alarm.unit:
-        stat["unit"] = alarm.unit
-    query_id = str(uuid.uuid5(uuid.NAMESPACE_URL, alarm.arn))
-    configuration = {"metrics": [{"id": query_id, "metricStat": stat, "returnData": True}]}
-    return configuration | ({"description": alarm.description} if alarm.description else {})
 
 
 def _act(account: Account, action: str, alarm: MetricAlarm, state: AlarmState) -> None:
@@ -195,55 +188,10 @@ def _act(account: Account, action: str, alarm: MetricAlarm, state: AlarmState) -
     except sns.exceptions.NotFoundException:
         error = f"the topic {action} does not exist"
     if error is None:
-        region = _region_name(account.region)
+        region = region_name(account.region)
         subject = f'{state.value}: "{alarm.name}" in {region}'[:100]
         sns.publish(
-            TopicArn=action, Subject=subject, Message=json.dumps(_message(account, region, alarm, state))
+            TopicArn=action, Subject=subject, Message=json.dumps(message(account, region, alarm, state))
         )
     facts = {"rule": alarm.name, "target": action, "ok": error is None}
     account.journal.write("delivery", **facts, **({"error": error} if error else {}))
-
-
-def _region_name(region: str) -> str:
-    partitions = (
-        botocore.session.get_session().get_component("data_loader").load_data("endpoints")["partitions"]
-    )
-    return str(
-        next(part["regions"][region]["description"] for part in partitions if region in part["regions"])
-    )
-
-
-def _message(account: Account, region: str, alarm: MetricAlarm, state: AlarmState) -> dict[str, Any]:
-    extended = alarm.statistic.startswith("p")
-    return {
-        "AlarmName": alarm.name,
-        "AlarmDescription": alarm.description or None,
-        "AWSAccountId": account.id,
-        "AlarmConfigurationUpdatedTimestamp": aws_time(alarm.configured_at),
-        "NewStateValue": state.value,
-        "NewStateReason": state.reason,
-        "StateChangeTime": aws_time(state.time),
-        "Region": region,
-        "AlarmArn": alarm.arn,
-        "OldStateValue": alarm.state.value,
-        "OKActions": alarm.actions["OK"],
-        "AlarmActions": alarm.actions["ALARM"],
-        "InsufficientDataActions": alarm.actions["INSUFFICIENT_DATA"],
-        "Trigger": {
-            "MetricName": alarm.key.name,
-            "Namespace": alarm.key.namespace,
-            "StatisticType": "ExtendedStatistic" if extended else "Statistic",
-            ("ExtendedStatistic" if extended else "Statistic"): alarm.statistic
-            if extended
-            else alarm.statistic.upper(),
-            "Unit": alarm.unit,
-            "Dimensions": [{"value": value, "name": name} for name, value in sorted(alarm.key.dimensions)],
-            "Period": alarm.period_seconds,
-            "EvaluationPeriods": alarm.evaluation_periods,
-            "DatapointsToAlarm": alarm.datapoints_to_alarm or alarm.evaluation_periods,
-            "ComparisonOperator": alarm.comparison_operator,
-            "Threshold": alarm.threshold,
-            "TreatMissingData": alarm.treat_missing_data,
-            "EvaluateLowSampleCountPercentile": "",
-        },
-    }

@@ -393,7 +393,7 @@ def test_a_diagnosis_shows_the_metric_that_an_alarm_misses(aws: World) -> None:
                     {"Id": "m1", "MetricStat": {"Metric": {"MetricName": "M"}, "Period": 60, "Stat": "Sum"}},
                 ]
             },
-            "metric math",
+            "ReturnData of e, m1",
         ),
     ],
 )

@@ -11,7 +11,7 @@ from uuid import NAMESPACE_URL, uuid5
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.engine.hosting_world import Hosting, hosting
+from tests.engine.hosting_world import Hosting, hosting, processes
 from tests.engine.sagemaker_world import world
 
 __all__ = ["hosting", "world"]
@@ -233,3 +233,15 @@ def test_a_second_stack_goes_on_while_the_first_one_bakes(service: Service) -> N
     assert (service.status, other.status) == ("UPDATE_IN_PROGRESS", "CREATE_COMPLETE")
     service.live(seconds=BAKE_SECONDS)
     assert service.status == "UPDATE_COMPLETE"
+
+
+def test_deleting_a_stuck_stack_takes_what_its_failed_update_had_created(service: Service) -> None:
+    service.break_in_the_bake()
+    assert service.status == "UPDATE_ROLLBACK_FAILED"
+    service.cloudformation.delete_stack(StackName=service.name)
+    service.account.pump()
+
+    assert service.status == ""
+    found = service.hosting.sagemaker.list_endpoint_configs(NameContains=f"{service.name}-")
+    assert found["EndpointConfigs"] == []
+    assert processes(service.hosting, service.name) == 0

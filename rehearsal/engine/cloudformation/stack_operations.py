@@ -178,6 +178,8 @@ def delete_stack(stack: Stack) -> bool:
     """Delete all that is not retained, dependents first; whether nothing is left."""
     stack.failures = {}
     stack.tell("DELETE_IN_PROGRESS", "User Initiated")
+    if stack.rollback:
+        stack.rollback.abandon()
     for item in reversed(list(stack.resources.values())):
         if item.is_kept("DeletionPolicy"):
             stack.log_resource(item, "DELETE_SKIPPED")

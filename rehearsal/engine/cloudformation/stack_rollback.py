@@ -63,9 +63,16 @@ class Rollback:
             self.stack.rollback = None
             self._remove_created()
 
-    def _remove_created(self) -> None:
+    def abandon(self) -> None:
+        """The stack is being deleted: what the failed operation created goes with it."""
+        self.created = [item for item in self._unwanted() if not delete(self.stack, item)]
+
+    def _unwanted(self) -> list[Deployed]:
         """Retain keeps a resource also when its creation is rolled back; RetainExceptOnCreate does not."""
-        gone = [item for item in reversed(self.created) if item.policies.get("DeletionPolicy") != "Retain"]
+        return [item for item in reversed(self.created) if item.policies.get("DeletionPolicy") != "Retain"]
+
+    def _remove_created(self) -> None:
+        gone = self._unwanted()
         if self.prefix == "UPDATE_ROLLBACK":
             clean_up(self.stack, "UPDATE_ROLLBACK_COMPLETE", gone)
             return

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from moto.cloudwatch.models import Alarm, CloudWatchBackend, MetricAggregatedDatum, cloudwatch_backends
+from moto.cloudwatch.models import (
+    Alarm,
+    CloudWatchBackend,
+    MetricAggregatedDatum,
+    MetricDataQuery,
+    MetricStat,
+    cloudwatch_backends,
+)
 
+from rehearsal.engine import metric_math
 from rehearsal.engine.moto_seams.patches import replace
 
 if TYPE_CHECKING:
@@ -49,8 +57,27 @@ class AlarmState:
 
 
 @dataclass(frozen=True)
+class MetricInput:
+    """A metric that an alarm reads, and the id under which metric math knows it."""
+
+    id: str
+    key: SeriesKey
+    statistic: str
+    unit: str | None
+
+
+@dataclass(frozen=True)
+class MetricMath:
+    """What an alarm computes of several metrics."""
+
+    id: str
+    expression: metric_math.Expression
+    inputs: tuple[MetricInput, ...]
+
+
+@dataclass(frozen=True)
 class MetricAlarm:
-    """A deployed metric alarm, in AWS's own terms."""
+    """A deployed metric alarm, in AWS's own terms; with `math`, key, statistic and unit are its first metric's."""
 
     name: str
     arn: str
@@ -67,6 +94,13 @@ class MetricAlarm:
     actions: Mapping[str, tuple[str, ...]]  # by state; empty while actions are disabled
     configured_at: datetime
     state: AlarmState
+    math: MetricMath | None = None
+
+    @property
+    def inputs(self) -> tuple[MetricInput, ...]:
+        if self.math:
+            return self.math.inputs
+        return (MetricInput("m1", self.key, self.statistic, self.unit),)
 
 
 def alarms(account: Account) -> list[MetricAlarm]:
@@ -134,15 +168,47 @@ def _unbuilt(properties: Mapping[str, Any]) -> str | None:
         return "AlarmRule (a composite alarm)"
     if properties.get("threshold_metric_id"):
         return "ThresholdMetricId (anomaly detection)"
-    if len(queries) > 1 or any(query.expression for query in queries):
-        return "metric math"
     if any(period and int(period) < 60 for period in periods):
         return "a period below 60 seconds"
+    return _unbuilt_math(queries) if len(queries) > 1 else None
+
+
+def _unbuilt_math(queries: Sequence[MetricDataQuery]) -> str | None:
+    """Metric math is built for one expression, which is the alarm's, over metrics of one period."""
+    expressions = [query for query in queries if query.expression]
+    if len(expressions) != 1:
+        return f"{len(expressions)} metric math expressions; one is built"
+    returning = [query.id for query in queries if str(query.return_data).lower() != "false"]
+    if returning != [expressions[0].id]:
+        return f"ReturnData of {', '.join(returning) or 'no metric'}; it is built for the expression alone"
+    stats = [query for query in queries if query.metric_stat]
+    if len({int(query.metric_stat.period) for query in stats if query.metric_stat}) != 1:
+        return "metric math over metrics of different periods"
+    try:
+        metric_math.parse(str(expressions[0].expression), frozenset(query.id for query in stats))
+    except metric_math.NotBuilt as error:
+        return str(error)
     return None
 
 
+def _math(queries: Sequence[MetricDataQuery]) -> MetricMath | None:
+    expression = next((query for query in queries if query.expression), None)
+    if expression is None:
+        return None
+    inputs = tuple(_input(query.id, query.metric_stat) for query in queries if query.metric_stat)
+    ids = frozenset(metric.id for metric in inputs)
+    return MetricMath(expression.id, metric_math.parse(str(expression.expression), ids), inputs)
+
+
+def _input(query_id: str, stat: MetricStat) -> MetricInput:
+    metric = stat.metric
+    key = SeriesKey(metric.namespace, metric.metric_name, _dimensions(metric.dimensions))
+    return MetricInput(query_id, key, stat.stat, stat.unit or None)
+
+
 def _facts(alarm: Alarm) -> MetricAlarm:
-    query = alarm.metric_data_queries[0].metric_stat if alarm.metric_data_queries else None
+    queries = alarm.metric_data_queries or []
+    query = next((each.metric_stat for each in queries if each.metric_stat), None)
     metric = query.metric if query else alarm
     missing = "ignore" if metric.namespace == "AWS/DynamoDB" else "missing"
     actions = {
@@ -173,6 +239,7 @@ def _facts(alarm: Alarm) -> MetricAlarm:
             alarm.state_reason_data or "",
             _aware(alarm.state_updated_timestamp),
         ),
+        math=_math(queries),
     )
 
 

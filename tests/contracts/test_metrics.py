@@ -13,6 +13,7 @@ from domain.monitoring import LossWindow, Traffic, metrics
 from domain.names import DEPLOYMENT_DIMENSION, METRIC_NAMESPACE, METRIC_UNITS, VARIANT
 from domain.settings import CheckDriftSettings
 from lambdas import aws, check_drift
+from rehearsal.engine.metric_math import parse
 from tests.stacks.synthesis import Deployment
 
 BOTH_FLEETS, ONE_FLEET = (
@@ -122,6 +123,28 @@ def test_latency_is_shown_in_the_unit_in_which_sagemaker_publishes_it(deployment
     body = json.loads(deployment.one("AWS::CloudWatch::Dashboard").properties["DashboardBody"])
     (latency,) = (w for w in body["widgets"] if w["properties"].get("title") == "Model latency")
     assert latency["properties"]["yAxis"]["left"]["label"] == "microseconds"
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "shift"),
+    [
+        ((30.0, 100), (20.0, 100), 0.5),
+        ((10.0, 100), (20.0, 100), 0.5),
+        ((20.0, 100), (20.0, 100), 0.0),
+        ((30.0, 29), (20.0, 100), 0.0),
+        ((30.0, 100), (20.0, 29), 0.0),
+        ((30.0, 100), (0.0, 100), None),
+    ],
+)
+def test_the_shift_is_that_of_the_means_and_no_verdict_is_given_on_few_rows(
+    prod: Deployment, new: tuple[float, int], old: tuple[float, int], shift: float | None
+) -> None:
+    queries = prod.one("AWS::CloudWatch::Alarm", "RollbackShift").properties["Metrics"]
+    (expression,) = (query["Expression"] for query in queries if "Expression" in query)
+    ids = frozenset(query["Id"] for query in queries if "MetricStat" in query)
+    sums = {"new_sum": new[0], "new_rows": float(new[1])}
+    sums |= {"all_sum": new[0] + old[0], "all_rows": float(new[1] + old[1])}
+    assert parse(expression, ids).value(sums) == pytest.approx(shift)
 
 
 def test_no_alarm_asks_for_a_unit_that_nobody_publishes(deployment: Deployment) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from botocore.exceptions import ClientError
@@ -56,17 +57,32 @@ def requests_of(endpoint_name: str, config_name: str, *, since: datetime, now: d
     return round(requests)
 
 
-def collect(deployment: str, observed: Observed) -> list[str]:
-    """Delete the models and configurations of this deployment that nothing runs; returns their names."""
+@dataclass(frozen=True)
+class Versions:
+    """The models and endpoint configurations that there are; take this before looking whether Serving is at rest.
+
+    What an update makes after that is not among them, and so is never collected.
+    """
+
+    configs: list[str]
+    models: list[str]
+
+
+def versions(deployment: str) -> Versions:
     sagemaker = aws.client("sagemaker")
     pages = sagemaker.get_paginator("list_endpoint_configs").paginate(NameContains=f"{deployment}-")
     configs = [one["EndpointConfigName"] for page in pages for one in page["EndpointConfigs"]]
     pages = sagemaker.get_paginator("list_models").paginate(NameContains=f"{deployment}-")
-    models = [one["ModelName"] for page in pages for one in page["Models"]]
-    gone_configs = leftovers(deployment, configs, observed)
-    gone_models = leftovers(deployment, models, observed)
-    for name in gone_configs:
+    return Versions(configs, [one["ModelName"] for page in pages for one in page["Models"]])
+
+
+def collect(deployment: str, there: Versions, observed: Observed) -> list[str]:
+    """Delete those of this deployment that nothing runs; returns their names."""
+    sagemaker = aws.client("sagemaker")
+    configs = leftovers(deployment, there.configs, observed)
+    models = leftovers(deployment, there.models, observed)
+    for name in configs:
         sagemaker.delete_endpoint_config(EndpointConfigName=name)
-    for name in gone_models:
+    for name in models:
         sagemaker.delete_model(ModelName=name)
-    return sorted({*gone_configs, *gone_models})
+    return sorted({*configs, *models})

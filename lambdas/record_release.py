@@ -28,6 +28,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         return _note_alarm(settings, ledger, event)
     if event.get("cause") != "reconcile":
         parse_stack_settled(event, stack=settings.serving_stack)
+    there = endpoint.versions(settings.deployment)
     [stack] = aws.client("cloudformation").describe_stacks(StackName=settings.serving_stack)["Stacks"]
     status, observed = stack["StackStatus"], endpoint.observe(settings.endpoint_name)
     if status == STUCK:
@@ -38,7 +39,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if decision.verdict == "rolled-back":
         _restore(settings, ledger, stack)
     if ledger.open_release_body() is None:
-        gone = endpoint.collect(settings.deployment, observed)
+        gone = endpoint.collect(settings.deployment, there, observed)
         aws.log("release recorded", verdict=decision.verdict, reasons=decision.reasons, collected=gone)
         if ledger.waiting():
             aws.invoke(aws.client("lambda"), settings.release_model_function, {"cause": "waiting"})

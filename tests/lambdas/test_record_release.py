@@ -339,6 +339,23 @@ def test_what_nothing_runs_is_collected_and_a_neighbour_s_is_not(
     assert kept() == {"configs": [config_name("000002")], "models": sorted([other, config_name("000002")])}
 
 
+def test_what_an_update_makes_while_this_looks_is_not_collected(
+    local: Local, package: str, settle: Settle, serving: Serving, cloudformation: Scripted
+) -> None:
+    """Serving was at rest when it was asked; a deploy begins before the deletions."""
+    endpoint_runs("000002", run=2)
+    answered("000002", 10)
+    at_rest = serving.describe
+
+    def describe_and_begin(**asked: Any) -> dict[str, Any]:
+        make_release("000003", run=2)
+        return at_rest(**asked)
+
+    cloudformation.answers = {**cloudformation.answers, "describe_stacks": describe_and_begin}
+    settle()
+    assert config_name("000003") in kept()["configs"]
+
+
 def test_the_same_event_twice_is_one_verdict(local: Local, package: str, settle: Settle) -> None:
     settle("UPDATE_ROLLBACK_COMPLETE")
     assert settle("UPDATE_ROLLBACK_COMPLETE")["rule"] == "nothing-in-flight"

@@ -53,11 +53,31 @@ class Gate(Part):
     resamples: Annotated[int, Field(ge=100)] = 1000
 
 
+class Release(Part):
+    """How a release is shifted in and watched; above a limit SageMaker goes back to the old model by itself."""
+
+    shift: Literal["canary", "linear"] = "canary"
+    """From two instances up; one instance is released all at once and watched."""
+    step_percent: Annotated[int, Field(ge=10, le=50)] = 10
+    """Share of the fleet that takes traffic first (canary) or more at each step (linear), in whole instances."""
+    bake_minutes: Annotated[int, Field(ge=4, le=60)] = 10
+    """How long each step is watched."""
+    max_latency_ms: Annotated[float, Field(gt=0)] = 250
+    """Of nine requests in ten, the container's time alone."""
+    max_error_percent: Annotated[float, Field(gt=0, lt=100)] = 1
+    """Requests answered with 5xx."""
+    max_prediction_shift: Annotated[float, Field(gt=0)] = 0.5
+    """How far the new version's mean prediction may be from the old one's, as a share of it."""
+    min_requests: Annotated[int, Field(ge=1)] = 10
+    """A release that answered fewer while it was watched is live, but proves nothing yet."""
+
+
 class Serving(Part):
     memory_gib: Annotated[float, Field(gt=0)] = 4
     vcpus: Annotated[int, Field(ge=1)] = 2
     instance_count: Annotated[int, Field(ge=1)] = 1
     capture_percent: Annotated[int, Field(ge=1, le=100)] = 100
+    release: Release = Release()
 
 
 class Monitoring(Part):

@@ -18,6 +18,7 @@ from domain.events import utc
 T = TypeVar("T")
 
 NOT_IN_A_TABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+MODEL_STAMP, RELEASE_STAMP = "tideline-model=", "tideline-release="
 LONGEST_CELL = 100_000
 """Below the csv module's limit of 131,072 characters, so that what is written can be read again."""
 
@@ -39,6 +40,22 @@ class Truth:
 
     inference_id: str
     labels: tuple[str, ...]
+
+
+def stamp(model: str, release: str) -> str:
+    """What the server writes on each answer, as SageMaker's custom attributes: who gave it.
+
+    >>> stamp("arn:aws:sagemaker:us-east-1:123456789012:model-package/tideline-dev/7", "000042")
+    'tideline-release=000042;tideline-model=arn:aws:sagemaker:us-east-1:123456789012:model-package/tideline-dev/7'
+    """
+    return f"{RELEASE_STAMP}{release};{MODEL_STAMP}{model}"
+
+
+def _stamped_model(attributes: Sequence[str]) -> str:
+    """The model on the last stamp among the attributes of a captured request and its answer."""
+    parts = [part for attribute in attributes for part in attribute.split(";")]
+    named = [part.removeprefix(MODEL_STAMP) for part in parts if part.startswith(MODEL_STAMP)]
+    return named[-1] if named else ""
 
 
 def _payload(side: dict[str, Any]) -> tuple[str, str]:
@@ -86,7 +103,9 @@ def _exchange(line: str, columns: Sequence[str]) -> Exchange:
     sides, meta = raw["captureData"], raw["eventMetadata"]
     body, kind = _payload(sides["endpointInput"])
     rows = (_json_rows if kind == "json" else _csv_rows)(body, columns)
-    predictions, model = _predictions(*_payload(sides["endpointOutput"]))
+    predictions, named = _predictions(*_payload(sides["endpointOutput"]))
+    attributes = meta.get("customAttributes") or ()
+    model = named or _stamped_model([attributes] if isinstance(attributes, str) else attributes)
     if len(rows) != len(predictions) or any(len(row) != len(columns) for row in rows):
         raise ValueError(
             f"{len(rows)} rows of {len(columns)} columns do not match {len(predictions)} predictions"

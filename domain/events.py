@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from domain.names import ROLLBACK_ALARMS
 
 
 class WrongEventError(ValueError):
@@ -79,6 +82,18 @@ def parse_alarm(event: Mapping[str, Any], *, alarm_name: str) -> AlarmFired:
     return AlarmFired(
         alarm_name, event["detail"]["state"].get("reason", ""), _time(event, "detail", "state", "timestamp")
     )
+
+
+def parse_rollback_alarm(event: Mapping[str, Any], *, deployment: str) -> AlarmFired:
+    """A rollback alarm of one of our releases going into ALARM."""
+    _require(event, "aws.cloudwatch", "CloudWatch Alarm State Change")
+    name = _text(event, "detail", "alarmName")
+    kinds = "|".join(ROLLBACK_ALARMS)
+    pattern = rf"{re.escape(deployment)}-\d{{6}}-[0-9a-f]{{8}}-rollback-({kinds})"
+    if not re.fullmatch(pattern, name):
+        raise WrongEventError(f"got the alarm {name!r}; allowed: {pattern}; correct the rule's pattern")
+    _same("the state", _text(event, "detail", "state", "value"), "ALARM")
+    return AlarmFired(name, event["detail"]["state"].get("reason", ""), _time(event))
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,21 @@ METRIC_UNITS = {
 }
 
 
+class ServerMetric:
+    """What the endpoint's server publishes while two versions are compared, as sums over rows."""
+
+    PREDICTION_SUM = "PredictionSum"
+    PREDICTION_ROWS = "PredictionRows"
+
+
+ENDPOINT_DIMENSION = "Endpoint"
+RELEASE_DIMENSION = "Release"
+ENDPOINT_RESOURCE = "Endpoint"
+"""The logical id of the endpoint in Serving: what a stuck rollback may have to leave out."""
+ROLLBACK_ALARMS = ("latency", "5xx", "shift")
+"""What a release is rolled back for; each alarm's name ends in `-rollback-<one of these>`."""
+
+
 class Prefix:
     """Where things lie in the buckets. No leading slash; each ends in one."""
 

@@ -86,10 +86,19 @@ def next_release_id(existing: Sequence[str]) -> str:
 
 
 def decide_release(
-    *, package_arn: str, champion: Champion | None, in_flight: str | None, paused: bool
+    *,
+    package_arn: str,
+    champion: Champion | None,
+    in_flight: str | None,
+    paused: bool,
+    stack_status: str,
 ) -> Decision:
-    """Release an approved package, or leave things as they are. The first rule that holds decides."""
-    inputs: dict[str, Any] = {"package": package_arn, "champion": champion.package_arn if champion else None}
+    """Release an approved package, let it wait, or leave things as they are. The first rule that holds decides."""
+    inputs: dict[str, Any] = {
+        "package": package_arn,
+        "champion": champion.package_arn if champion else None,
+        "stack_status": stack_status,
+    }
 
     def decided(verdict: str, rule: str, reason: str) -> Decision:
         return Decision("release", verdict, rule, (reason,), inputs)
@@ -100,44 +109,33 @@ def decide_release(
             "paused",
             "somebody paused this deployment; approve again after `./tideline pause --resume`",
         )
+    if in_flight:
+        return decided("wait", "release-in-flight", f"release {in_flight} has not settled; it goes next")
     if champion and champion.package_arn == package_arn:
         return decided("skip", "already-live", f"{model_stamp(package_arn)} is what the endpoint runs")
-    if in_flight:
-        return decided(
-            "wait", "release-in-flight", f"release {in_flight} has not settled; try again when it has"
-        )
+    if not takes_updates(stack_status):
+        return decided("wait", "stack-busy", f"Serving is {stack_status}; it goes when that has settled")
     return decided("release", "approved", f"{model_stamp(package_arn)} is approved and not live")
 
 
-@dataclass(frozen=True)
-class Observed:
-    """What DescribeEndpoint and the configuration behind it say right now."""
-
-    endpoint_status: str
-    model_data: str | None
-    image: str | None
-    failure_reason: str = ""
-
-
-def judge_release(record: ReleaseRecord, observed: Observed, *, stack_status: str) -> Decision:
-    """Live only if the endpoint itself runs the record; a stack status alone proves nothing."""
-    inputs: Mapping[str, Any] = {
-        "package": record.package_arn,
-        "stack_status": stack_status,
-        "endpoint_status": observed.endpoint_status,
-        "runs_model_data": observed.model_data,
-        "runs_image": observed.image,
-    }
-    runs_it = (observed.model_data, observed.image) == (record.model_data, record.image)
-    if observed.endpoint_status == "InService" and runs_it:
-        reason = f"the endpoint is InService and runs {model_stamp(record.package_arn)}"
-        return Decision("release", "live", "endpoint-runs-it", (reason,), inputs)
-    if observed.endpoint_status in ("Creating", "Updating", "SystemUpdating", "RollingBack"):
-        return Decision(
-            "release", "wait", "endpoint-busy", (f"the endpoint is {observed.endpoint_status}",), inputs
-        )
-    reason = (
-        f"the endpoint is {observed.endpoint_status} and runs {observed.model_data}, not {record.model_data}"
+def takes_updates(stack_status: str) -> bool:
+    """Does CloudFormation take an update of a stack in this status?"""
+    return stack_status in (
+        "CREATE_COMPLETE",
+        "UPDATE_COMPLETE",
+        "UPDATE_ROLLBACK_COMPLETE",
+        "IMPORT_COMPLETE",
+        "IMPORT_ROLLBACK_COMPLETE",
     )
-    reasons = (reason, observed.failure_reason) if observed.failure_reason else (reason,)
-    return Decision("release", "failed", "endpoint-runs-another", reasons, inputs)
+
+
+def newest_waiting(waiting: Sequence[Mapping[str, str]]) -> tuple[str, tuple[str, ...]] | None:
+    """Of the packages that wait, the one that was approved last, and the others, which it overtakes.
+
+    >>> newest_waiting([{"package_arn": "p/2", "since": "2013-04-20"}, {"package_arn": "p/1", "since": "2013-04-21"}])
+    ('p/1', ('p/2',))
+    >>> newest_waiting([]) is None
+    True
+    """
+    ordered = [one["package_arn"] for one in sorted(waiting, key=lambda one: one["since"])]
+    return (ordered[-1], tuple(ordered[:-1])) if ordered else None

@@ -103,8 +103,11 @@ class RecordReleaseSettings(Settings):
     deployment: str
     serving_stack: str
     endpoint_name: str
+    release_prefix: str
     ledger_table: str
     topic_arn: str
+    release_model_function: str
+    min_requests: int
 
 
 @dataclass(frozen=True)
@@ -115,3 +118,4 @@ class ReconcileSettings(Settings):
     ledger_table: str
     topic_arn: str
     choose_instance_function: str
+    record_release_function: str

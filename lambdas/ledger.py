@@ -227,10 +227,35 @@ class Ledger:
     def open_release_body(self) -> dict[str, Any] | None:
         return self._body("LEASE", "release")
 
+    def change_open_release(self, body: dict[str, Any], **changes: Any) -> dict[str, Any]:
+        """Add to the open release, such as what its alarms said; returns its new body."""
+        changed = {**body, **changes}
+        self._put_if(Item=_item("LEASE", "release", changed), **_still(body))
+        return changed
+
     def close_release(self, body: dict[str, Any], *, outcome: str, now: datetime) -> None:
         """Keep how the release ended, and free its lease."""
-        self._put("RELEASE", body["release_id"], {**body, "outcome": outcome, "closed_at": iso(now)})
+        self.keep_release(body, outcome=outcome, now=now)
         self._delete_if("LEASE", "release", **_still(body))
+
+    def keep_release(self, body: dict[str, Any], *, outcome: str, now: datetime) -> None:
+        self._put("RELEASE", body["release_id"], {**body, "outcome": outcome, "closed_at": iso(now)})
+
+    def held_release(self) -> dict[str, Any] | None:
+        """The release that serves without having proved itself; a later one that serves takes its place."""
+        serving = [one for one in self.releases() if one["outcome"] in ("live", "held")]
+        return serving[-1] if serving and serving[-1]["outcome"] == "held" else None
+
+    def let_wait(self, package_arn: str, *, because: str, now: datetime) -> None:
+        """Keep an approved package that cannot be released now."""
+        body = {"package_arn": package_arn, "because": because, "since": iso(now)}
+        self._put_if(Item=_item("WAITING", package_arn, body), **ONLY_NEW)
+
+    def waiting(self) -> list[dict[str, Any]]:
+        return [json.loads(item["body"]["S"]) for item in self._query("WAITING")]
+
+    def stop_waiting(self, package_arn: str) -> None:
+        self._dynamodb.delete_item(TableName=self._table, Key=_key("WAITING", package_arn))
 
     def releases(self) -> list[dict[str, Any]]:
         return [json.loads(item["body"]["S"]) for item in self._query("RELEASE")]

@@ -1,4 +1,7 @@
-"""Settle training runs: what the pipeline did, what the gate said, what it cost. A schedule catches lost events."""
+"""Settle training runs: what the pipeline did, what the gate said, what it cost. A schedule catches lost events,
+
+those of releases too.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,19 @@ ENDED = ("Succeeded", "Failed", "Stopped")
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """A pipeline's end or a schedule -> the runs that were settled now."""
+    """A pipeline's end or a schedule -> the runs that were settled now, and on a schedule what release it found."""
     settings = ReconcileSettings.from_env(os.environ)
-    if not is_scheduled(event):
+    is_look = is_scheduled(event)
+    if not is_look:
         parse_pipeline_ended(event, pipeline=settings.pipeline_name)
     ledger = Ledger(settings.ledger_table)
     open_runs = [run for run in ledger.runs() if run["status"] == "STARTED"]
-    return {"settled": [run["plan"]["run_id"] for run in open_runs if _settle(settings, ledger, run)]}
+    settled = [run["plan"]["run_id"] for run in open_runs if _settle(settings, ledger, run)]
+    if not is_look:
+        return {"settled": settled}
+    request = {"cause": "reconcile"}
+    release = aws.invoke(aws.client("lambda"), settings.record_release_function, request)
+    return {"settled": settled, "release": release["rule"]}
 
 
 def _settle(settings: ReconcileSettings, ledger: Ledger, run: dict[str, Any]) -> bool:

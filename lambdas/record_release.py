@@ -1,63 +1,134 @@
-"""Serving settled: judge by what the endpoint runs, then crown the champion or reject the package and say so."""
+"""Serving settled: judge by what the endpoint runs, crown, hold or reject, clean up, and release what waited."""
 
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from domain.events import iso, parse_stack_settled
-from domain.releases import Champion, Observed, ReleaseRecord, judge_release
+from domain.decision import Decision
+from domain.events import iso, parse_rollback_alarm, parse_stack_settled, utc
+from domain.judging import STUCK, Evidence, Observed, decide_stuck_rollback, judge_release
+from domain.names import ENDPOINT_RESOURCE
+from domain.releases import Champion, ReleaseRecord, takes_updates
 from domain.settings import RecordReleaseSettings
-from lambdas import aws, people
+from lambdas import aws, endpoint, people
 from lambdas.ledger import Ledger, utc_now
 
-
-class EndpointBusyError(RuntimeError):
-    """The endpoint is still changing; the event is tried again."""
+RELEASE_PARAMETER = "Release"
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """The stack's status change -> how the release in flight ended, if there is one."""
+    """Serving settled, a rollback alarm fired, or `{"cause": "reconcile"}` -> what became of the release."""
     settings = RecordReleaseSettings.from_env(os.environ)
-    settled = parse_stack_settled(event, stack=settings.serving_stack)
-    ledger, now = Ledger(settings.ledger_table), utc_now()
-    body = ledger.open_release_body()
-    if body is None:
-        return {"verdict": "nothing-in-flight"}
-    record = ReleaseRecord.from_parameter(body["parameter"])
-    decision = judge_release(record, _observe(settings.endpoint_name), stack_status=settled.status)
-    if decision.verdict == "wait":
-        raise EndpointBusyError("; ".join(decision.reasons))
-    ledger.record(decision, subject=f"{body['release_id']}/{record.package_arn}", now=now)
-    if decision.verdict == "live":
-        ledger.crown(_champion(body, record, since=iso(now)))
-    else:
-        _reject(settings, ledger, record, "; ".join(decision.reasons))
-    ledger.close_release(body, outcome=decision.verdict, now=now)
-    aws.log(
-        "release recorded", release=body["release_id"], verdict=decision.verdict, reasons=decision.reasons
-    )
+    ledger = Ledger(settings.ledger_table)
+    if event.get("detail-type") == "CloudWatch Alarm State Change":
+        return _note_alarm(settings, ledger, event)
+    if event.get("cause") != "reconcile":
+        parse_stack_settled(event, stack=settings.serving_stack)
+    there = endpoint.versions(settings.deployment)
+    [stack] = aws.client("cloudformation").describe_stacks(StackName=settings.serving_stack)["Stacks"]
+    status, observed = stack["StackStatus"], endpoint.observe(settings.endpoint_name)
+    if status == STUCK:
+        return _free_stack(settings, ledger, observed).to_json()
+    if not takes_updates(status):
+        return {"verdict": "wait", "rule": "stack-busy", "reasons": [f"Serving is {status}"]}
+    decision = _judge(settings, ledger, observed, status)
+    if decision.verdict == "rolled-back":
+        _restore(settings, ledger, stack)
+    if ledger.open_release_body() is None:
+        gone = endpoint.collect(settings.deployment, there, observed)
+        aws.log("release recorded", verdict=decision.verdict, reasons=decision.reasons, collected=gone)
+        if ledger.waiting():
+            aws.invoke(aws.client("lambda"), settings.release_model_function, {"cause": "waiting"})
     return decision.to_json()
 
 
-def _observe(endpoint_name: str) -> Observed:
-    """Follow the endpoint to the model that it runs: endpoint, configuration, model, container."""
-    sagemaker = aws.client("sagemaker")
-    try:
-        endpoint = sagemaker.describe_endpoint(EndpointName=endpoint_name)
-    except ClientError as error:
-        if "Could not find" not in str(error):
-            raise
-        return Observed("Absent", None, None, str(error))
-    config = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
-    model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
-    container = model["PrimaryContainer"]
-    failure = endpoint.get("FailureReason", "")
-    return Observed(
-        endpoint["EndpointStatus"], container.get("ModelDataUrl"), container.get("Image"), failure
+def _note_alarm(settings: RecordReleaseSettings, ledger: Ledger, event: dict[str, Any]) -> dict[str, Any]:
+    """SageMaker acts on the alarm by itself; here it is kept with the release, and people hear of it."""
+    alarm = parse_rollback_alarm(event, deployment=settings.deployment)
+    said, body = f"{alarm.alarm_name}: {alarm.reason}", ledger.open_release_body()
+    is_watched = body is not None and f"-{body['release_id']}-" in alarm.alarm_name
+    if body is not None and is_watched:
+        ledger.change_open_release(body, alarms=[*body.get("alarms", []), said])
+    what = "SageMaker rolls it back" if is_watched else "it is live already, so nothing goes back by itself"
+    about = f"{alarm.alarm_name}@{iso(alarm.at)}"
+    _tell(settings, ledger, about=about, subject="rollback alarm", message=f"{said}; {what}")
+    return {"verdict": "noted", "rule": "rollback-alarm", "reasons": [said]}
+
+
+def _judge(
+    settings: RecordReleaseSettings, ledger: Ledger, observed: Observed, stack_status: str
+) -> Decision:
+    """The release in flight, or the one that serves without having proved itself."""
+    opened, held = ledger.open_release_body(), ledger.held_release()
+    body = opened or held
+    if body is None:
+        return Decision("release", "none", "nothing-in-flight", ())
+    if opened and not opened.get("is_started"):
+        return Decision("release", "wait", "not-started", ("Serving was not asked yet",))
+    now, record = utc_now(), ReleaseRecord.from_parameter(body["parameter"])
+    evidence = _evidence(settings, ledger, body, observed, now)
+    decision = judge_release(
+        record, observed, evidence, deployment=settings.deployment, stack_status=stack_status
     )
+    if decision.verdict == "wait" or (body is held and decision.verdict != "live"):
+        return decision
+    ledger.record(decision, subject=f"{body['release_id']}/{record.package_arn}", now=now)
+    _act(settings, ledger, body, record, decision)
+    return decision
+
+
+def _evidence(
+    settings: RecordReleaseSettings, ledger: Ledger, body: dict[str, Any], observed: Observed, now: datetime
+) -> Evidence:
+    requests = 0
+    if observed.config_name:
+        since = utc(body["opened_at"])
+        requests = endpoint.requests_of(settings.endpoint_name, observed.config_name, since=since, now=now)
+    return Evidence(
+        requests=requests,
+        min_requests=settings.min_requests,
+        is_first=ledger.champion() is None,
+        alarms=body.get("alarms", []),
+    )
+
+
+def _act(
+    settings: RecordReleaseSettings,
+    ledger: Ledger,
+    body: dict[str, Any],
+    record: ReleaseRecord,
+    decision: Decision,
+) -> None:
+    now, why = utc_now(), "; ".join(decision.reasons)
+    outcome = {"live": "live", "hold": "held"}.get(decision.verdict, decision.verdict)
+    if decision.verdict == "live":
+        ledger.crown(_champion(body, record, since=body.get("closed_at") or iso(now)))
+    elif decision.verdict == "hold":
+        message = f"release {record.release_id} serves, but is not champion yet: {why}"
+        _tell(
+            settings,
+            ledger,
+            about=f"release {record.release_id} held",
+            subject="release held",
+            message=message,
+        )
+    else:
+        aws.client("sagemaker").update_model_package(
+            ModelPackageArn=record.package_arn, ModelApprovalStatus="Rejected", ApprovalDescription=why[:1024]
+        )
+        message = f"the release of {record.package_arn} {decision.verdict.replace('-', ' ')}: {why}"
+        _tell(
+            settings,
+            ledger,
+            about=f"release {record.release_id} failed",
+            subject="release failed",
+            message=message,
+        )
+    ledger.close_release(body, outcome=outcome, now=now)
 
 
 def _champion(body: dict[str, Any], record: ReleaseRecord, *, since: str) -> Champion:
@@ -73,14 +144,57 @@ def _champion(body: dict[str, Any], record: ReleaseRecord, *, since: str) -> Cha
     )
 
 
-def _reject(settings: RecordReleaseSettings, ledger: Ledger, record: ReleaseRecord, reason: str) -> None:
-    aws.client("sagemaker").update_model_package(
-        ModelPackageArn=record.package_arn, ModelApprovalStatus="Rejected", ApprovalDescription=reason[:1024]
+def _serving(ledger: Ledger) -> tuple[str, str] | None:
+    """Release and package that should serve by the ledger: the one on hold, else the champion."""
+    held, champion = ledger.held_release(), ledger.champion()
+    if held:
+        return held["release_id"], held["package_arn"]
+    return (champion.release_id, champion.package_arn) if champion else None
+
+
+def _restore(settings: RecordReleaseSettings, ledger: Ledger, stack: dict[str, Any]) -> None:
+    """CloudFormation may take a rollback for a success: then Serving names the rejected release, and its next
+
+    update would deploy it. What serves, released anew, sets that right.
+    """
+    given = {p["ParameterKey"]: p["ParameterValue"] for p in stack["Parameters"]}
+    serving = _serving(ledger)
+    if serving and given[RELEASE_PARAMETER] != f"{settings.release_prefix}{serving[0]}":
+        because = (
+            f"Serving names {given[RELEASE_PARAMETER]}, but the endpoint went back to release {serving[0]}"
+        )
+        ledger.let_wait(serving[1], because=because, now=utc_now())
+
+
+def _free_stack(settings: RecordReleaseSettings, ledger: Ledger, observed: Observed) -> Decision:
+    """A stack whose rollback failed: go on without the endpoint if that is right already, else call people."""
+    opened, serving = ledger.open_release_body(), _serving(ledger)
+    live = serving[0] if serving else None
+    attempt = f"{opened['release_id'] if opened else live}/rollback"
+    decision = decide_stuck_rollback(
+        observed, deployment=settings.deployment, live_release=live, tried=ledger.was_told(attempt)
     )
+    if decision.verdict == "continue-rollback":
+        ledger.mark_told(attempt)
+        try:
+            aws.client("cloudformation").continue_update_rollback(
+                StackName=settings.serving_stack, ResourcesToSkip=[ENDPOINT_RESOURCE]
+            )
+        except ClientError as error:
+            decision = Decision("release", "page", "rollback-cannot-continue", (str(error),))
+    if decision.verdict != "wait":
+        ledger.record(decision, subject=attempt, now=utc_now())
+    if decision.verdict == "page":
+        about, message = f"{attempt} {decision.rule}", "; ".join(decision.reasons)
+        _tell(settings, ledger, about=about, subject="Serving is stuck", message=message)
+    return decision
+
+
+def _tell(settings: RecordReleaseSettings, ledger: Ledger, *, about: str, subject: str, message: str) -> None:
     people.tell(
         ledger,
         settings.topic_arn,
-        about=f"release {record.release_id} failed",
-        subject=f"{settings.deployment}: release failed",
-        message=f"{settings.deployment}: the release of {record.package_arn} failed: {reason}",
+        about=about,
+        subject=f"{settings.deployment}: {subject}",
+        message=f"{settings.deployment}: {message}",
     )

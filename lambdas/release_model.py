@@ -9,10 +9,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from domain.decision import Decision
 from domain.events import parse_approval
 from domain.instances import Workload
 from domain.names import RELEASE_SLOTS
-from domain.releases import Champion, ReleaseRecord, decide_release, next_release_id
+from domain.releases import Champion, ReleaseRecord, decide_release, newest_waiting, next_release_id
 from domain.settings import ReleaseModelSettings
 from lambdas import aws
 from lambdas.ledger import Ledger, utc_now
@@ -20,60 +21,86 @@ from lambdas.ledger import Ledger, utc_now
 RELEASE_PARAMETER = "Release"
 
 
-class ReleaseBusyError(RuntimeError):
-    """Another release has not settled; the event is tried again."""
-
-
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """A package's approval -> the decision. The same approval twice makes one release."""
+    """A package's approval, or `{"cause": "waiting"}` -> the decision. The same approval twice makes one release."""
     settings = ReleaseModelSettings.from_env(os.environ)
-    ledger, now = Ledger(settings.ledger_table), utc_now()
-    package_arn = parse_approval(event, group=settings.model_package_group).arn
-    opened = ledger.open_release_body()
+    ledger = Ledger(settings.ledger_table)
+    if event.get("cause") == "waiting":
+        package_arn = _next_waiting(ledger)
+        if package_arn is None:
+            return {"verdict": "nothing-waits"}
+        return _release(settings, ledger, package_arn)
+    return _release(settings, ledger, parse_approval(event, group=settings.model_package_group).arn)
+
+
+def _next_waiting(ledger: Ledger) -> str | None:
+    """The package that was approved last; it overtakes the others, which wait no longer."""
+    found = newest_waiting(ledger.waiting())
+    if found is None:
+        return None
+    newest, overtaken = found
+    for package_arn in overtaken:
+        reason = f"{newest} was approved later"
+        decision = Decision("release", "skip", "overtaken", (reason,), {"package": package_arn})
+        ledger.record(decision, subject=package_arn, now=utc_now())
+        ledger.stop_waiting(package_arn)
+    return newest
+
+
+def _release(settings: ReleaseModelSettings, ledger: Ledger, package_arn: str) -> dict[str, Any]:
+    now, opened = utc_now(), ledger.open_release_body()
     if opened and opened["package_arn"] == package_arn:
-        return _update_serving(settings, opened)
+        return _update_serving(settings, ledger, opened)
     decision = decide_release(
         package_arn=package_arn,
         champion=_live(settings, ledger.champion()),
         in_flight=opened["release_id"] if opened else None,
         paused=ledger.paused(),
+        stack_status=_serving(settings)["StackStatus"],
     )
-    if decision.verdict == "wait":
-        raise ReleaseBusyError("; ".join(decision.reasons))
     if decision.verdict != "release":
-        ledger.record(decision, subject=package_arn, now=now)
-        return decision.to_json()
-    _require_settled(settings)
+        return _not_now(ledger, package_arn, decision)
     release_id = next_release_id([release["release_id"] for release in ledger.releases()])
     ledger.record(decision, subject=f"{release_id}/{package_arn}", now=now)
     record, facts = _record(settings, release_id, package_arn)
     if not ledger.open_release(record, facts, now=now):
-        raise ReleaseBusyError("another release was opened in between")
+        reason = "another release was opened in between"
+        return _not_now(ledger, package_arn, Decision("release", "wait", "lost-the-lease", (reason,)))
     body = ledger.open_release_body()
     assert body is not None
-    return _update_serving(settings, body)
+    return _update_serving(settings, ledger, body)
+
+
+def _not_now(ledger: Ledger, package_arn: str, decision: Decision) -> dict[str, Any]:
+    """Keep a package that must wait until Serving has settled; record_release asks again then, reconcile daily."""
+    now = utc_now()
+    ledger.record(decision, subject=package_arn, now=now)
+    if decision.verdict == "wait":
+        ledger.let_wait(package_arn, because="; ".join(decision.reasons), now=now)
+    elif decision.rule != "paused":
+        ledger.stop_waiting(package_arn)
+    aws.log("not released", package=package_arn, verdict=decision.verdict, rule=decision.rule)
+    return decision.to_json()
 
 
 def _live(settings: ReleaseModelSettings, champion: Champion | None) -> Champion | None:
     """The champion, unless Serving was destroyed or deployed anew since: then nothing is live."""
     if champion is None:
         return None
-    given = {p["ParameterKey"]: p["ParameterValue"] for p in _serving(settings)["Parameters"]}
-    is_live = given.get(RELEASE_PARAMETER) == f"{settings.release_prefix}{champion.release_id}"
+    is_live = _release_key(settings) == f"{settings.release_prefix}{champion.release_id}"
     return champion if is_live else None
+
+
+def _release_key(settings: ReleaseModelSettings) -> str | None:
+    """The release record that Serving is given."""
+    given = {p["ParameterKey"]: p["ParameterValue"] for p in _serving(settings)["Parameters"]}
+    return given.get(RELEASE_PARAMETER)
 
 
 def _serving(settings: ReleaseModelSettings) -> dict[str, Any]:
     stacks = aws.client("cloudformation").describe_stacks(StackName=settings.serving_stack)["Stacks"]
     stack: dict[str, Any] = stacks[0]
     return stack
-
-
-def _require_settled(settings: ReleaseModelSettings) -> None:
-    """Before a release is opened: the end of somebody else's update would be taken for the end of this release."""
-    status = _serving(settings)["StackStatus"]
-    if status.endswith("_IN_PROGRESS"):
-        raise ReleaseBusyError(f"{settings.serving_stack} is {status}; try again when it has settled")
 
 
 def _record(
@@ -112,10 +139,24 @@ def _keep_record(key: str, value: str) -> None:
         aws.log("the release record was written before", key=key)
 
 
-def _update_serving(settings: ReleaseModelSettings, body: dict[str, Any]) -> dict[str, Any]:
-    """Both steps may be done again: the record never changes, and the same key twice is no update."""
+def _update_serving(settings: ReleaseModelSettings, ledger: Ledger, body: dict[str, Any]) -> dict[str, Any]:
+    """Every step may be done again: the record never changes, and the same key twice is no update."""
     key = f"{settings.release_prefix}{body['release_id']}"
     _keep_record(key, body["parameter"])
+    try:
+        _point_serving_at(settings, key, token=f"release-{body['release_id']}")
+    except ClientError as error:
+        if "IN_PROGRESS" not in str(error):
+            raise
+        if _release_key(settings) != key:
+            return _give_up(ledger, body, str(error))
+    ledger.change_open_release(body, is_started=True)
+    ledger.stop_waiting(body["package_arn"])
+    aws.log("release started", release=body["release_id"], package=body["package_arn"])
+    return {"release_id": body["release_id"], "package": body["package_arn"]}
+
+
+def _point_serving_at(settings: ReleaseModelSettings, key: str, *, token: str) -> None:
     declared = [parameter["ParameterKey"] for parameter in _serving(settings)["Parameters"]]
     kept = [name for name in declared if name != RELEASE_PARAMETER]
     parameters = [{"ParameterKey": name, "UsePreviousValue": True} for name in kept]
@@ -124,10 +165,14 @@ def _update_serving(settings: ReleaseModelSettings, body: dict[str, Any]) -> dic
             StackName=settings.serving_stack,
             UsePreviousTemplate=True,
             Parameters=[{"ParameterKey": RELEASE_PARAMETER, "ParameterValue": key}, *parameters],
-            ClientRequestToken=f"release-{body['release_id']}",
+            ClientRequestToken=token,
         )
     except ClientError as error:
         if "No updates are to be performed" not in str(error):
             raise
-    aws.log("release started", release=body["release_id"], package=body["package_arn"])
-    return {"release_id": body["release_id"], "package": body["package_arn"]}
+
+
+def _give_up(ledger: Ledger, body: dict[str, Any], reason: str) -> dict[str, Any]:
+    """Somebody's deploy of Serving came first: its end must not be taken for the end of this release."""
+    ledger.close_release(body, outcome="not-started", now=utc_now())
+    return _not_now(ledger, body["package_arn"], Decision("release", "wait", "stack-busy", (reason,)))

@@ -1,12 +1,16 @@
-"""The conformance rules of a synth: cdk-nag's AwsSolutions and Serverless, beside the library's own validator.
+"""The conformance rules of a synth: cdk-nag's AwsSolutions and Serverless, the lint of the rollback alarms,
+
+beside the library's own validator.
 
 Wildcards in policies are explained here, in one table; one that matches no line fails the synth.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import aws_cdk as cdk
@@ -16,17 +20,22 @@ from aws_cdk import aws_iam as iam
 
 from domain.names import Prefix
 from stacks.acknowledgements import acknowledge
+from stacks.rollback_lint import findings
+from stacks.template_values import Templates
 
 ACCOUNT = "<AWS::AccountId>"
 RESOURCELESS_ACTIONS = frozenset(
     {
+        "cloudwatch:GetMetricStatistics",
         "cloudwatch:PutMetricData",
         "ecr:GetAuthorizationToken",
+        "sagemaker:ListEndpointConfigs",
+        "sagemaker:ListModels",
         "xray:PutTelemetryRecords",
         "xray:PutTraceSegments",
     }
 )
-"""Actions for which IAM knows no resource; metrics are bound by their namespace instead."""
+"""Actions for which IAM knows no resource; what is published is bound by its namespace instead."""
 
 
 class Explanation(NamedTuple):
@@ -85,7 +94,10 @@ EXPLANATIONS = (
 def add_rules(app: cdk.App) -> None:
     """A finding that nobody explained fails the synth; the validator's own findings do by a flag of cdk.json."""
     cdk.Validations.of(app).add_plugins(
-        ExplainedWildcards(), cdk_nag.AwsSolutionsChecks(), cdk_nag.ServerlessChecks()
+        ExplainedWildcards(),
+        RollbackAlarmsCanFire(),
+        cdk_nag.AwsSolutionsChecks(),
+        cdk_nag.ServerlessChecks(),
     )
 
 
@@ -115,6 +127,42 @@ class ExplainedWildcards:
                 for resource, reason in explained(document):
                     acknowledge(construct, f"AwsSolutions-IAM5[Resource::{resource}]", reason)
         return cdk.PolicyValidationPluginReport(success=True, violations=[])
+
+
+@jsii.implements(cdk.IPolicyValidationPlugin)
+class RollbackAlarmsCanFire:
+    """Runs rollback_lint over the templates of each environment, as they are sent."""
+
+    @property
+    def name(self) -> str:
+        return "RollbackAlarmsCanFire"
+
+    @property
+    def version(self) -> str | None:
+        return None
+
+    @property
+    def rule_ids(self) -> list[str] | None:
+        return None
+
+    def validate(self, context: cdk.IPolicyValidationContext) -> cdk.PolicyValidationPluginReport:
+        by_environment: dict[Path, dict[str, Any]] = {}
+        for path in map(Path, context.template_paths):
+            by_environment.setdefault(path.parent, {})[str(path)] = json.loads(path.read_text())
+        violations = [
+            cdk.PolicyViolation(
+                rule_name=f"{logical_id} {said.split()[0]}",
+                description=f"{logical_id} {said}",
+                violating_resources=[
+                    cdk.PolicyViolatingResource(
+                        resource_logical_id=logical_id, template_path=str(directory), locations=[]
+                    )
+                ],
+            )
+            for directory, templates in by_environment.items()
+            for logical_id, said in findings(Templates(templates))
+        ]
+        return cdk.PolicyValidationPluginReport(success=not violations, violations=violations)
 
 
 def explained(document: dict[str, Any]) -> Iterator[tuple[str, str]]:

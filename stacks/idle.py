@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -21,6 +22,12 @@ def choose_serving_instance(config: Config) -> Candidate:
     return choose(book, Workload("Hosting", memory_gib=serving.memory_gib, vcpus=serving.vcpus)).winner
 
 
+def _billed(alarm: cloudwatch.CfnAlarm) -> int:
+    """An alarm on an expression is billed by the metrics in it."""
+    queries = Stack.of(alarm).resolve(alarm.metrics) or []
+    return sum("metricStat" in query for query in queries) or 1
+
+
 def idle_cost_of(scope: Construct, config: Config, instance: Candidate) -> IdleCost:
     constructs = scope.node.find_all()
 
@@ -32,7 +39,7 @@ def idle_cost_of(scope: Construct, config: Config, instance: Candidate) -> IdleC
             instance_usd_per_hour=instance.usd_per_hour,
             instance_count=config.serving.instance_count,
             new_keys=count(kms.CfnKey),
-            alarms=count(cloudwatch.CfnAlarm),
+            alarms=sum(_billed(one) for one in constructs if isinstance(one, cloudwatch.CfnAlarm)),
             custom_metrics=len(METRIC_UNITS),
             dashboards=count(cloudwatch.CfnDashboard),
             polled_queues=count(lambda_.CfnEventSourceMapping),

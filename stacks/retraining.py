@@ -51,7 +51,9 @@ class RetrainingStack(Stack):
         self.config, self.storage, self.training, self.monitoring = config, storage, training, monitoring
         self.names = Names(config.name, config.environment)
         self.serving_stack = serving.stack_name
-        functions = [self._retrain(), self._reconcile(), self._release_model(), self._record_release()]
+        self.release_model = self._release_model()
+        self.record_release = self._record_release()
+        functions = [self._retrain(), self._reconcile(), self.release_model, self.record_release]
         elsewhere = [
             training.start_training,
             training.build_snapshot,
@@ -131,7 +133,7 @@ class RetrainingStack(Stack):
         self._tell_of_dead_letters("Alarms", dead_letters)
 
     def _reconcile(self) -> PythonFunction:
-        choose = self.training.choose_instance.function
+        choose, record = self.training.choose_instance.function, self.record_release.function
         pipeline = arn(self, "sagemaker", f"pipeline/{self.names.pipeline}")
         function = self._function(
             "Reconcile",
@@ -143,11 +145,12 @@ class RetrainingStack(Stack):
                 ledger_table=self.storage.ledger.table_name,
                 topic_arn=self.monitoring.topic.topic_arn,
                 choose_instance_function=choose.function_name,
+                record_release_function=record.function_name,
             ),
         )
         self._ledger(function, "GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query")
         function.allow(["s3:GetObject"], [self.storage.artefacts.arn_for_objects(f"{Prefix.RUNS}*")])
-        function.allow(["lambda:InvokeFunction"], [choose.function_arn])
+        function.allow(["lambda:InvokeFunction"], [choose.function_arn, record.function_arn])
         function.allow(["sns:Publish"], [self.monitoring.topic.topic_arn])
         function.allow(
             ["sagemaker:DescribePipelineExecution", "sagemaker:ListPipelineExecutionSteps"],
@@ -184,7 +187,7 @@ class RetrainingStack(Stack):
                 vcpus=serving.vcpus,
             ),
         )
-        self._ledger(function, "GetItem", "PutItem", "Query")
+        self._ledger(function, "GetItem", "PutItem", "DeleteItem", "Query")
         function.allow(["lambda:InvokeFunction"], [choose.function_arn])
         function.allow(["s3:GetObject"], [self.storage.artefacts.arn_for_objects(f"{Prefix.RUNS}*")])
         function.allow(["sagemaker:DescribeModelPackage"], [self._packages()])
@@ -192,10 +195,11 @@ class RetrainingStack(Stack):
         function.allow(["ssm:GetParameters"], parameters_of_serving(self, self.names))
         stack = arn(self, "cloudformation", f"stack/{self.serving_stack}/*")
         function.allow(["cloudformation:DescribeStacks"], [stack])
-        # It names no role, so CloudFormation goes on under the one that the stack has, and nobody need pass it.
         # Its own template only: an inline or remote one could make anything that the stack's role may make.
         own_template = {"Null": {"cloudformation:TemplateUrl": "true"}}
         function.allow(["cloudformation:UpdateStack"], [stack], own_template)
+        # AWS's guide wants the stack's own role passed again, its API reference does not; a refusal would cost a release.
+        allow_pass_role(function.role, self.storage.serving_deploy_role, to="cloudformation.amazonaws.com")
         pattern = events.EventPattern(
             source=["aws.sagemaker"],
             detail_type=["SageMaker Model Package State Change"],
@@ -208,30 +212,26 @@ class RetrainingStack(Stack):
         return function
 
     def _record_release(self) -> PythonFunction:
-        endpoint = self.names.endpoint
         function = self._function(
             "RecordRelease",
             "record_release",
             RecordReleaseSettings(
                 deployment=self.names.deployment,
                 serving_stack=self.serving_stack,
-                endpoint_name=endpoint,
+                endpoint_name=self.names.endpoint,
+                release_prefix=self.names.release_prefix,
                 ledger_table=self.storage.ledger.table_name,
                 topic_arn=self.monitoring.topic.topic_arn,
+                release_model_function=self.release_model.function.function_name,
+                min_requests=self.config.serving.release.min_requests,
             ),
         )
-        self._ledger(function, "GetItem", "PutItem", "DeleteItem")
-        own = [
-            arn(self, "sagemaker", f"{kind}/{self.names.deployment}{VERSIONED}")
-            for kind in ("endpoint-config", "model")
-        ]
-        function.allow(
-            ["sagemaker:DescribeEndpoint", "sagemaker:DescribeEndpointConfig", "sagemaker:DescribeModel"],
-            [arn(self, "sagemaker", f"endpoint/{endpoint}"), *own],
-        )
+        self._ledger(function, "GetItem", "PutItem", "DeleteItem", "Query")
+        self._let_look_after_serving(function)
         function.allow(["sagemaker:UpdateModelPackage"], [self._packages()])
         function.allow(["sns:Publish"], [self.monitoring.topic.topic_arn])
-        pattern = events.EventPattern(
+        function.allow(["lambda:InvokeFunction"], [self.release_model.function.function_arn])
+        settled = events.EventPattern(
             source=["aws.cloudformation"],
             detail_type=["CloudFormation Stack Status Change"],
             detail={
@@ -239,8 +239,36 @@ class RetrainingStack(Stack):
                 "status-details": {"status": SETTLED},
             },
         )
-        function.run_on("OnServingSettled", "The Serving stack ended an update", pattern)
+        function.run_on("OnServingSettled", "The Serving stack ended an update", settled)
+        # A release id begins with 0, and the environment in a neighbour's longer name with a letter.
+        own = arn(self, "cloudwatch", f"alarm:{self.names.deployment}-0")
+        fired = events.EventPattern(
+            source=["aws.cloudwatch"],
+            detail_type=["CloudWatch Alarm State Change"],
+            resources=events.Match.prefix(own),
+            detail={"state": {"value": ["ALARM"]}},
+        )
+        function.run_on("OnRollbackAlarm", "A rollback alarm of a release went red", fired)
         return function
+
+    def _let_look_after_serving(self, function: PythonFunction) -> None:
+        """See what the endpoint runs and answered, delete what nothing runs, free the stack of a failed rollback."""
+        kinds = ("endpoint-config", "model")
+        own = [arn(self, "sagemaker", f"{kind}/{self.names.deployment}{VERSIONED}") for kind in kinds]
+        function.allow(
+            ["sagemaker:DescribeEndpoint", "sagemaker:DescribeEndpointConfig", "sagemaker:DescribeModel"],
+            [arn(self, "sagemaker", f"endpoint/{self.names.endpoint}"), *own],
+        )
+        function.allow(["sagemaker:DeleteEndpointConfig", "sagemaker:DeleteModel"], own)
+        everywhere = [
+            "cloudwatch:GetMetricStatistics",
+            "sagemaker:ListEndpointConfigs",
+            "sagemaker:ListModels",
+        ]
+        function.allow(everywhere, ["*"])
+        stack = arn(self, "cloudformation", f"stack/{self.serving_stack}/*")
+        function.allow(["cloudformation:DescribeStacks", "cloudformation:ContinueUpdateRollback"], [stack])
+        allow_pass_role(function.role, self.storage.serving_deploy_role, to="cloudformation.amazonaws.com")
 
     def _packages(self) -> str:
         return arn(self, "sagemaker", f"model-package/{self.names.model_package_group}/*")

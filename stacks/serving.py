@@ -6,14 +6,16 @@ import hashlib
 import json
 from typing import Any
 
-from aws_cdk import Aws, CfnCondition, CfnOutput, CfnParameter, Fn, Stack
+from aws_cdk import Aws, CfnCondition, CfnDeletionPolicy, CfnOutput, CfnParameter, Fn, Stack
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from config.schema import Config
 from domain.idle_cost import PRICES_AS_OF, IdleCost
 from domain.instances import Candidate
-from domain.names import FILLER, NO_RELEASE, RELEASE_SLOTS, VARIANT, Names, Prefix
+from domain.names import ENDPOINT_RESOURCE, FILLER, NO_RELEASE, RELEASE_SLOTS, VARIANT, Names, Prefix
+from domain.traffic_shift import ShiftPlan, plan_shift
+from stacks.rollback_alarms import NewFleet, deployment_config, rollback_alarms
 from stacks.storage import StorageStack
 
 FIRST_TYPE = 4
@@ -40,13 +42,62 @@ class ServingStack(Stack):
             description="The key of the release record that the endpoint runs",
         ).value_as_list
         release_id, model_data, image, package_arn = (Fn.select(i, release) for i in range(FIRST_TYPE))
-        container = sagemaker.CfnModel.ContainerDefinitionProperty(
-            image=image, model_data_url=model_data, environment={"TIDELINE_MODEL": package_arn}
+        release_settings = config.serving.release
+        plan = plan_shift(
+            release_settings.shift,
+            instance_count=config.serving.instance_count,
+            step_percent=release_settings.step_percent,
+            bake_minutes=release_settings.bake_minutes,
         )
+        container = sagemaker.CfnModel.ContainerDefinitionProperty(
+            image=image,
+            model_data_url=model_data,
+            environment=self._environment(names, plan, package_arn, release_id),
+        )
+        model, endpoint_config, name = self._fleet(config, storage, names, release, container)
+        alarms = rollback_alarms(
+            self,
+            NewFleet(names.endpoint, endpoint_config.attr_endpoint_config_name, release_id, name),
+            release=release_settings,
+            plan=plan,
+        )
+        endpoint = sagemaker.CfnEndpoint(
+            self,
+            ENDPOINT_RESOURCE,
+            endpoint_name=names.endpoint,
+            endpoint_config_name=endpoint_config.attr_endpoint_config_name,
+            deployment_config=deployment_config(plan, alarms),
+        )
+        exists = CfnCondition(
+            self, "HasRelease", expression=Fn.condition_not(Fn.condition_equals(release_id, NO_RELEASE))
+        )
+        for resource in (model, endpoint_config, *alarms, endpoint):
+            resource.cfn_options.condition = exists
+        CfnOutput(self, "ReleasePlan", value=plan.sentence(), description="How a release is shifted in")
+
+    def _environment(
+        self, names: Names, plan: ShiftPlan, package_arn: str, release_id: str
+    ) -> dict[str, str]:
+        """Without `TIDELINE_ENDPOINT` the server publishes no metric: nothing would look at it."""
+        compared = {"TIDELINE_ENDPOINT": names.endpoint} if plan.compares_versions else {}
+        return {"TIDELINE_MODEL": package_arn, "TIDELINE_RELEASE": release_id, **compared}
+
+    def _fleet(
+        self,
+        config: Config,
+        storage: StorageStack,
+        names: Names,
+        release: list[str],
+        container: sagemaker.CfnModel.ContainerDefinitionProperty,
+    ) -> tuple[sagemaker.CfnModel, sagemaker.CfnEndpointConfig, str]:
+        """Model, endpoint configuration and the name of both. Old ones stay until record_release collects them:
+
+        CloudFormation may take a rollback for a success, and would remove what the endpoint went back to.
+        """
         capture, pools = self._capture(config, storage), self._instance_pools(release)
         role, key = storage.model_role.role_arn, storage.key.key_arn
         shape = self._shape(config.serving.model_dump(), container, capture, pools, role, key)
-        name = Fn.join("-", [names.deployment, release_id, shape])
+        name = Fn.join("-", [names.deployment, Fn.select(0, release), shape])
         model = sagemaker.CfnModel(
             self,
             "Model",
@@ -71,17 +122,10 @@ class ServingStack(Stack):
             ],
             data_capture_config=capture,
         )
-        endpoint = sagemaker.CfnEndpoint(
-            self,
-            "Endpoint",
-            endpoint_name=names.endpoint,
-            endpoint_config_name=endpoint_config.attr_endpoint_config_name,
-        )
-        exists = CfnCondition(
-            self, "HasRelease", expression=Fn.condition_not(Fn.condition_equals(release_id, NO_RELEASE))
-        )
-        for resource in (model, endpoint_config, endpoint):
-            resource.cfn_options.condition = exists
+        for resource in (model, endpoint_config):
+            resource.cfn_options.update_replace_policy = CfnDeletionPolicy.RETAIN
+            resource.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
+        return model, endpoint_config, name
 
     def show_cost(self, config: Config, instance: Candidate, cost: IdleCost) -> None:
         """What a month costs before anything happens, and at most; `cdk deploy` prints both."""

@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
-from domain.names import Names, Prefix
+from domain.names import ROLLBACK_ALARMS, Names, Prefix
 from stacks.permissions import allow, allow_container, allow_pass_role, arn
 
 VERSIONED = "-??????-????????"
@@ -38,7 +38,17 @@ def model_role(
         log_groups=[f"/aws/sagemaker/Endpoints/{names.endpoint}"],
         namespaces=["AWS/SageMaker", "/aws/sagemaker/Endpoints"],
     )
+    # AWS asks it of "your IAM execution role" and does not say whether that is this one or the caller's.
+    allow(role, ["cloudwatch:DescribeAlarms"], rollback_alarm_arns(stack, names))
     return role
+
+
+def rollback_alarm_arns(stack: Stack, names: Names) -> list[str]:
+    """The rollback alarms of all releases; see rollback_alarms.py for their names."""
+    return [
+        arn(stack, "cloudwatch", f"alarm:{names.deployment}{VERSIONED}-rollback-{kind}")
+        for kind in ROLLBACK_ALARMS
+    ]
 
 
 def serving_deploy_role(stack: Stack, names: Names, *, model: iam.IRole, key: kms.IKey) -> iam.Role:
@@ -57,6 +67,8 @@ def serving_deploy_role(stack: Stack, names: Names, *, model: iam.IRole, key: km
         arn(stack, "sagemaker", f"endpoint/{names.endpoint}"),
     ]
     allow(role, [*actions, "sagemaker:UpdateEndpoint", "sagemaker:AddTags", "sagemaker:ListTags"], own)
+    verbs = ("PutMetricAlarm", "DeleteAlarms", "DescribeAlarms", "TagResource", "ListTagsForResource")
+    allow(role, [f"cloudwatch:{verb}" for verb in verbs], rollback_alarm_arns(stack, names))
     allow(role, ["ssm:GetParameters"], parameters_of_serving(stack, names))
     allow(role, ["kms:CreateGrant", "kms:DescribeKey"], [key.key_arn])
     allow_pass_role(role, model, to="sagemaker.amazonaws.com")

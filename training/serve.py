@@ -10,12 +10,16 @@ import numpy as np
 import orjson
 import uvicorn
 
+from domain.capture import stamp
 from training import paths
 from training.artefact import Model
 from training.requests import BadRequest, read_csv, read_json
+from training.telemetry import PredictionMetric
 
 READERS = {"text/csv": read_csv, "application/json": read_json}
 STOP_SECONDS = 25  # SageMaker kills 30 seconds after it asks
+ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
+"""The one header of an answer that SageMaker hands to the caller."""
 
 Answer = tuple[int, str, bytes]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -27,6 +31,9 @@ def main() -> None:
     server = Server(
         Model.from_directory(paths.model()),
         name=os.environ.get("TIDELINE_MODEL", ""),
+        metric=PredictionMetric(
+            os.environ.get("TIDELINE_ENDPOINT", ""), os.environ.get("TIDELINE_RELEASE", "")
+        ),
         max_body_bytes=int(os.environ.get("SAGEMAKER_MAX_PAYLOAD_IN_MB", "6")) * 1024 * 1024,
     )
     uvicorn.run(
@@ -47,14 +54,20 @@ def main() -> None:
 class Server:
     """A raw ASGI application: a web framework costs more than the prediction."""
 
-    def __init__(self, model: Model, *, name: str, max_body_bytes: int) -> None:
+    def __init__(self, model: Model, *, name: str, metric: PredictionMetric, max_body_bytes: int) -> None:
         self.model = model
         self.name = name
+        self.metric = metric
         self.max_body_bytes = max_body_bytes
+        self.stamp = (ATTRIBUTES, stamp(name, metric.release).encode())
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         status, content_type, body = await self.answer(scope, receive)
-        headers = [(b"content-type", content_type.encode()), (b"content-length", b"%d" % len(body))]
+        headers = [
+            (b"content-type", content_type.encode()),
+            (b"content-length", b"%d" % len(body)),
+            self.stamp,
+        ]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
@@ -101,7 +114,9 @@ class Server:
         if not np.isfinite(predictions).all():
             row = int(np.argmin(np.isfinite(predictions))) + 1
             return refuse(500, f"the model answered row {row} with a value that is not finite")
-        return 200, accepted, self.write([round(p, 6) for p in predictions.tolist()], accepted)
+        rounded = [round(p, 6) for p in predictions.tolist()]
+        self.metric.add(rounded)
+        return 200, accepted, self.write(rounded, accepted)
 
     def write(self, predictions: list[float], content_type: str) -> bytes:
         if content_type == "application/json":

@@ -53,7 +53,7 @@ class Deployment:
         """`cdk deploy '<environment>/*'`."""
         assembly.deploy(self.account, self.directory)
 
-    def push_image(self, checkout: Path, tag: str) -> str:
+    def push_image(self, checkout: Path = ROOT, *, tag: str = "rehearsal") -> str:
         """Build the image from its Dockerfile, push it, and deploy Training with its digest."""
         uri = images.build(
             self.account,

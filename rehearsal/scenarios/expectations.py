@@ -17,6 +17,10 @@ from rehearsal.scenarios.turn import Outcome
 Expectation = Callable[[Outcome], Iterator[Finding]]
 SILENT_WHEN_IDLE = ("AWS/SQS",)
 """A queue that nobody uses publishes nothing, here as in AWS."""
+ONLY_ON_A_ROLLBACK = "OnRollback"
+"""The rule that a quiet life never needs."""
+TOLD_BY_A_RULE = "-rollback-"
+"""Alarms whose change of state that rule takes to record_release, which tells people."""
 DAILY = ("build_snapshot", "check_drift", "reconcile")
 
 
@@ -90,7 +94,7 @@ def _why_not_live(outcome: Outcome) -> str:
 def _serving(outcome: Outcome) -> Iterator[Finding]:
     if outcome.world is None:
         return
-    answers = outcome.world.answers
+    answers = [*outcome.world.answers, *outcome.world.again]
     lost = [answer for answer in answers if not answer.predictions]
     where = f"{len(lost)} of {len(answers)} requests failed, the first: {lost[0].error}" if lost else ""
     yield Finding("every request is answered", not lost and bool(answers), where)
@@ -188,7 +192,11 @@ def _coverage(outcome: Outcome) -> Iterator[Finding]:
     delivered = {e.facts["rule"] for e in journal.of("delivery") if e.facts["ok"]}
     rules = deployment.account.client("events").list_rules()["Rules"]
     idle = sorted(
-        rule["Name"] for rule in rules if rule["Name"].startswith(prefix) and rule["Name"] not in delivered
+        rule["Name"]
+        for rule in rules
+        if rule["Name"].startswith(prefix)
+        and rule["Name"] not in delivered
+        and ONLY_ON_A_ROLLBACK not in rule["Name"]
     )
     yield Finding("every rule delivered an event", not idle, f"never matched: {', '.join(idle)}")
     invoked = {e.facts["function"] for e in journal.of("invocation") if e.facts["ok"]}
@@ -209,7 +217,8 @@ def _alarms_are_wired(outcome: Outcome) -> Iterator[Finding]:
     )
     urls = account.client("sqs").list_queues().get("QueueUrls", [])
     queues = {url.rsplit("/", 1)[1] for url in urls}
-    mute = [alarm["AlarmName"] for alarm in found["MetricAlarms"] if not alarm["AlarmActions"]]
+    alarms_ = [alarm for alarm in found["MetricAlarms"] if TOLD_BY_A_RULE not in alarm["AlarmName"]]
+    mute = [alarm["AlarmName"] for alarm in alarms_ if not alarm["AlarmActions"]]
     yield Finding("every alarm tells somebody", not mute, f"no AlarmActions: {', '.join(mute)}")
     blind = [
         f"{alarm['AlarmName']} watches {alarm['Dimensions']}"

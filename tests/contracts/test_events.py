@@ -83,17 +83,25 @@ def stack_event(name: str = "tideline-dev-serving", status: str = "UPDATE_COMPLE
     return envelope("aws.cloudformation", "CloudFormation Stack Status Change", arn, detail)
 
 
+def rollback_event(
+    name: str = "tideline-dev-000042-0123abcd-rollback-latency", state: str = "ALARM"
+) -> Event:
+    return alarm_event(name, state)
+
+
 RULES: dict[str, Callable[..., Event]] = {
     "OnDrift": alarm_event,
     "OnPipelineEnd": pipeline_event,
     "OnApproval": package_event,
     "OnServingSettled": stack_event,
+    "OnRollbackAlarm": rollback_event,
 }
 PARSERS: dict[str, Callable[[Event], object]] = {
     "OnDrift": lambda e: events.parse_alarm(e, alarm_name="tideline-dev-loss"),
     "OnPipelineEnd": lambda e: events.parse_pipeline_ended(e, pipeline="tideline-dev-train"),
     "OnApproval": lambda e: events.parse_approval(e, group="tideline-dev"),
     "OnServingSettled": lambda e: events.parse_stack_settled(e, stack="tideline-dev-serving"),
+    "OnRollbackAlarm": lambda e: events.parse_rollback_alarm(e, deployment="tideline-dev"),
 }
 NEAR_MISSES = [
     ("OnDrift", alarm_event(name="tideline-dev-silence")),
@@ -109,6 +117,10 @@ NEAR_MISSES = [
     ("OnServingSettled", stack_event(name="tideline-prod-serving")),
     ("OnServingSettled", stack_event(name="tideline-dev-serving-2")),
     ("OnServingSettled", stack_event(name="tideline-dev-storage")),
+    ("OnRollbackAlarm", rollback_event(name="tideline-dev-loss")),
+    ("OnRollbackAlarm", rollback_event(name="tideline-prod-000042-0123abcd-rollback-latency")),
+    ("OnRollbackAlarm", rollback_event(name="tideline-dev-x1-000042-0123abcd-rollback-latency")),
+    ("OnRollbackAlarm", rollback_event(state="OK")),
 ]
 ON_THE_WAY = [
     ("OnPipelineEnd", pipeline_event(status="Executing")),
@@ -204,6 +216,7 @@ def test_every_rule_reaches_the_function_that_understands_it(dev: Deployment) ->
         "OnPipelineEnd": "tideline-dev-reconcile",
         "OnApproval": "tideline-dev-release-model",
         "OnServingSettled": "tideline-dev-record-release",
+        "OnRollbackAlarm": "tideline-dev-record-release",
     }
 
 

@@ -13,16 +13,21 @@ from domain.monitoring import LossWindow, Traffic, metrics
 from domain.names import DEPLOYMENT_DIMENSION, METRIC_NAMESPACE, METRIC_UNITS, VARIANT
 from domain.settings import CheckDriftSettings
 from lambdas import aws, check_drift
+from rehearsal.engine.metric_math import parse
 from tests.stacks.synthesis import Deployment
 
+BOTH_FLEETS, ONE_FLEET = (
+    ("EndpointName", "VariantName"),
+    ("EndpointConfigName", "EndpointName", "VariantName"),
+)
 AWS_METRICS = {
-    ("AWS/SageMaker", "Invocations"): ("EndpointName", "VariantName"),
-    ("AWS/SageMaker", "Invocation4XXErrors"): ("EndpointName", "VariantName"),
-    ("AWS/SageMaker", "Invocation5XXErrors"): ("EndpointName", "VariantName"),
-    ("AWS/SageMaker", "ModelLatency"): ("EndpointName", "VariantName"),
-    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ("QueueName",),
+    ("AWS/SageMaker", "Invocations"): [BOTH_FLEETS, ONE_FLEET],
+    ("AWS/SageMaker", "Invocation4XXErrors"): [BOTH_FLEETS, ONE_FLEET],
+    ("AWS/SageMaker", "Invocation5XXErrors"): [BOTH_FLEETS, ONE_FLEET],
+    ("AWS/SageMaker", "ModelLatency"): [BOTH_FLEETS, ONE_FLEET],
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): [("QueueName",)],
 }
-"""The metrics of AWS services that we rely on, and the dimensions without which they are empty."""
+"""The metrics of AWS services that we rely on, and the sets of dimensions without which they are empty."""
 STATISTICS = {"Average", "Maximum", "Minimum", "Sum", "SampleCount", "p50", "p90", "p99"}
 
 
@@ -39,6 +44,8 @@ class Seen(NamedTuple):
 def of_alarms(deployment: Deployment) -> Iterator[Seen]:
     for alarm in deployment.of_type("AWS::CloudWatch::Alarm"):
         p = alarm.properties
+        if "Metrics" in p:
+            continue  # rollback_lint proves these
         dimensions = {d["Name"]: d["Value"] for d in p["Dimensions"]}
         statistic = p.get("Statistic") or p["ExtendedStatistic"]
         yield Seen(alarm.logical_id, p["Namespace"], p["MetricName"], dimensions, statistic)
@@ -92,7 +99,7 @@ def test_every_metric_that_costs_is_looked_at(seen: list[Seen]) -> None:
 def test_aws_s_metrics_are_ones_that_exist_with_exactly_their_dimensions(seen: list[Seen]) -> None:
     for metric in seen:
         if metric.namespace != METRIC_NAMESPACE:
-            assert AWS_METRICS[metric.namespace, metric.name] == tuple(sorted(metric.dimensions)), metric
+            assert tuple(sorted(metric.dimensions)) in AWS_METRICS[metric.namespace, metric.name], metric
 
 
 def test_endpoint_metrics_are_those_of_the_endpoint_that_serving_makes(
@@ -103,7 +110,8 @@ def test_endpoint_metrics_are_those_of_the_endpoint_that_serving_makes(
     assert variant["VariantName"] == VARIANT
     for metric in seen:
         if metric.namespace == "AWS/SageMaker":
-            assert metric.dimensions == {"EndpointName": endpoint, "VariantName": VARIANT}, metric
+            both = {name: metric.dimensions[name] for name in BOTH_FLEETS}
+            assert both == {"EndpointName": endpoint, "VariantName": VARIANT}, metric
 
 
 def test_statistics_exist_and_a_once_a_day_value_is_not_averaged_over_nothing(seen: list[Seen]) -> None:
@@ -117,10 +125,32 @@ def test_latency_is_shown_in_the_unit_in_which_sagemaker_publishes_it(deployment
     assert latency["properties"]["yAxis"]["left"]["label"] == "microseconds"
 
 
+@pytest.mark.parametrize(
+    ("new", "old", "shift"),
+    [
+        ((30.0, 100), (20.0, 100), 0.5),
+        ((10.0, 100), (20.0, 100), 0.5),
+        ((20.0, 100), (20.0, 100), 0.0),
+        ((30.0, 29), (20.0, 100), 0.0),
+        ((30.0, 100), (20.0, 29), 0.0),
+        ((30.0, 100), (0.0, 100), None),
+    ],
+)
+def test_the_shift_is_that_of_the_means_and_no_verdict_is_given_on_few_rows(
+    prod: Deployment, new: tuple[float, int], old: tuple[float, int], shift: float | None
+) -> None:
+    queries = prod.one("AWS::CloudWatch::Alarm", "RollbackShift").properties["Metrics"]
+    (expression,) = (query["Expression"] for query in queries if "Expression" in query)
+    ids = frozenset(query["Id"] for query in queries if "MetricStat" in query)
+    sums = {"new_sum": new[0], "new_rows": float(new[1])}
+    sums |= {"all_sum": new[0] + old[0], "all_rows": float(new[1] + old[1])}
+    assert parse(expression, ids).value(sums) == pytest.approx(shift)
+
+
 def test_no_alarm_asks_for_a_unit_that_nobody_publishes(deployment: Deployment) -> None:
     for alarm in deployment.of_type("AWS::CloudWatch::Alarm"):
         unit = alarm.properties.get("Unit")
-        assert unit in (None, METRIC_UNITS.get(alarm.properties["MetricName"])), alarm.logical_id
+        assert unit in (None, METRIC_UNITS.get(alarm.properties.get("MetricName"))), alarm.logical_id
 
 
 def test_a_full_day_publishes_every_metric_with_its_unit_and_its_one_dimension(

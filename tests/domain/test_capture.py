@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.capture import LONGEST_CELL, Exchange, Truth, parse_capture, parse_labels
+from domain.capture import LONGEST_CELL, Exchange, Truth, parse_capture, parse_labels, stamp
 
 COLUMNS = ("hour", "origin")
 PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/tideline-dev/1"
@@ -55,6 +55,26 @@ def rows(text: str) -> tuple[tuple[str, ...], ...]:
 
 def test_a_csv_line_is_read() -> None:
     assert parse_capture(ONE_ROW, COLUMNS) == ([READ], 0)
+
+
+@pytest.mark.parametrize(
+    "attributes", [[stamp(PACKAGE, "000042")], ["trace=17", stamp(PACKAGE, "000042")], stamp(PACKAGE, "")]
+)
+def test_a_csv_answer_names_its_model_by_the_stamp_of_the_server(attributes: object) -> None:
+    exchanges, _ = parse_capture(line(side("7,JFK"), side("0.25"), customAttributes=attributes), COLUMNS)
+    assert exchanges[0].model == PACKAGE
+
+
+def test_a_json_answer_s_own_word_counts_more_than_attributes_that_a_caller_may_have_sent() -> None:
+    answered = json_side({"model": PACKAGE, "predictions": [0.25]})
+    forged = line(side("7,JFK"), answered, customAttributes=[stamp("arn:package/9", "000001")])
+    exchanges, _ = parse_capture(forged, COLUMNS)
+    assert exchanges[0].model == PACKAGE
+
+
+def test_attributes_without_a_stamp_name_no_model() -> None:
+    exchanges, _ = parse_capture(line(side("7,JFK"), side("0.25"), customAttributes=["a=b"]), COLUMNS)
+    assert exchanges[0].model == ""
 
 
 def test_base64_holds_what_the_content_type_says() -> None:

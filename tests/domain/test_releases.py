@@ -8,17 +8,14 @@ from hypothesis import strategies as st
 from domain.names import RELEASE_SLOTS
 from domain.releases import (
     Champion,
-    Observed,
     ReleaseRecord,
     decide_release,
-    judge_release,
     next_release_id,
     no_release,
 )
 
 PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/tideline-dev/7"
 RECORD = ReleaseRecord("000042", "s3://artefacts/m.tar.gz", "repo@sha256:1", PACKAGE, ("ml.c5.large",))
-RUNS_IT = Observed("InService", RECORD.model_data, RECORD.image)
 CHAMPION = Champion("000041", "arn:package/6", "s3://old", "repo@sha256:0", "s3://r", "s3://p", 0.12, "2013")
 TEXT = st.text(min_size=1).filter(lambda text: "," not in text and text != "-")
 
@@ -64,53 +61,35 @@ def test_the_next_release_comes_after_all_others_in_number_and_as_text(existing:
 
 
 @pytest.mark.parametrize(
-    ("observed", "verdict", "rule"),
+    ("champion", "in_flight", "paused", "stack_status", "verdict", "rule"),
     [
-        (RUNS_IT, "live", "endpoint-runs-it"),
-        (replace(RUNS_IT, model_data="s3://other"), "failed", "endpoint-runs-another"),
-        (replace(RUNS_IT, image="repo@sha256:2"), "failed", "endpoint-runs-another"),
-        (replace(RUNS_IT, endpoint_status="Creating"), "wait", "endpoint-busy"),
-        (replace(RUNS_IT, endpoint_status="Updating"), "wait", "endpoint-busy"),
-        (replace(RUNS_IT, endpoint_status="SystemUpdating"), "wait", "endpoint-busy"),
-        (replace(RUNS_IT, endpoint_status="RollingBack"), "wait", "endpoint-busy"),
-        (replace(RUNS_IT, endpoint_status="Failed"), "failed", "endpoint-runs-another"),
-        (replace(RUNS_IT, endpoint_status="OutOfService"), "failed", "endpoint-runs-another"),
-        (replace(RUNS_IT, endpoint_status="Deleting"), "failed", "endpoint-runs-another"),
-        (replace(RUNS_IT, endpoint_status="UpdateRollbackFailed"), "failed", "endpoint-runs-another"),
-        (Observed("Absent", None, None), "failed", "endpoint-runs-another"),
-    ],
-)
-@pytest.mark.parametrize("stack_status", ["UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
-def test_a_release_is_judged_by_what_the_endpoint_runs_never_by_the_stack(
-    observed: Observed, verdict: str, rule: str, stack_status: str
-) -> None:
-    decision = judge_release(RECORD, observed, stack_status=stack_status)
-    assert (decision.verdict, decision.rule) == (verdict, rule)
-    assert decision.inputs["stack_status"] == stack_status
-    assert all(decision.reasons)
-
-
-def test_a_failure_says_what_runs_instead_and_why() -> None:
-    observed = Observed("Failed", "s3://old", "repo@sha256:0", "no capacity")
-    decision = judge_release(RECORD, observed, stack_status="UPDATE_ROLLBACK_COMPLETE")
-    assert decision.reasons == (
-        "the endpoint is Failed and runs s3://old, not s3://artefacts/m.tar.gz",
-        "no capacity",
-    )
-
-
-@pytest.mark.parametrize(
-    ("champion", "in_flight", "paused", "verdict", "rule"),
-    [
-        (None, None, False, "release", "approved"),
-        (CHAMPION, None, False, "release", "approved"),
-        (None, "000041", False, "wait", "release-in-flight"),
-        (replace(CHAMPION, package_arn=PACKAGE), "000041", False, "skip", "already-live"),
-        (replace(CHAMPION, package_arn=PACKAGE), "000041", True, "skip", "paused"),
+        (None, None, False, "UPDATE_COMPLETE", "release", "approved"),
+        (CHAMPION, None, False, "UPDATE_ROLLBACK_COMPLETE", "release", "approved"),
+        (CHAMPION, None, False, "UPDATE_IN_PROGRESS", "wait", "stack-busy"),
+        (CHAMPION, None, False, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "wait", "stack-busy"),
+        (CHAMPION, None, False, "UPDATE_ROLLBACK_FAILED", "wait", "stack-busy"),
+        (None, "000041", False, "UPDATE_IN_PROGRESS", "wait", "release-in-flight"),
+        (
+            replace(CHAMPION, package_arn=PACKAGE),
+            "000042",
+            False,
+            "UPDATE_COMPLETE",
+            "wait",
+            "release-in-flight",
+        ),
+        (replace(CHAMPION, package_arn=PACKAGE), None, False, "UPDATE_IN_PROGRESS", "skip", "already-live"),
+        (replace(CHAMPION, package_arn=PACKAGE), "000041", True, "UPDATE_COMPLETE", "skip", "paused"),
     ],
 )
 def test_the_rules_of_a_release_stand_in_order(
-    champion: Champion | None, in_flight: str | None, paused: bool, verdict: str, rule: str
+    champion: Champion | None,
+    in_flight: str | None,
+    paused: bool,
+    stack_status: str,
+    verdict: str,
+    rule: str,
 ) -> None:
-    decision = decide_release(package_arn=PACKAGE, champion=champion, in_flight=in_flight, paused=paused)
+    decision = decide_release(
+        package_arn=PACKAGE, champion=champion, in_flight=in_flight, paused=paused, stack_status=stack_status
+    )
     assert (decision.verdict, decision.rule) == (verdict, rule)

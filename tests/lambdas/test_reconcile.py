@@ -21,6 +21,7 @@ SETTINGS = ReconcileSettings(
     ledger_table="ledger",
     topic_arn="",
     choose_instance_function="choose",
+    record_release_function="record",
 )
 PRICES = price_book("us-east-1")
 
@@ -110,6 +111,8 @@ Reconcile = Callable[..., list[str]]
 
 @pytest.fixture
 def settled(local: Local) -> Reconcile:
+    local.functions["record"] = lambda **_: {"rule": "nothing-in-flight"}
+
     def reconciled(event: dict[str, Any] | None = None) -> list[str]:
         settings = replace(SETTINGS, topic_arn=local.topic_arn)
         answer = local.run(reconcile, settings, event or {"detail-type": "Scheduled Event"})
@@ -242,3 +245,13 @@ def test_a_schedule_settles_every_run_that_a_lost_event_left_open(
 def test_the_end_of_another_pipeline_is_an_error_of_the_wiring(local: Local, settled: Reconcile) -> None:
     with pytest.raises(ValueError, match="got the pipeline 'other'; allowed: 'tideline-dev-train'"):
         settled(ended("other"))
+
+
+def test_the_daily_look_asks_after_the_release_too_and_a_pipelines_end_does_not(
+    local: Local, runs: Runs, settled: Reconcile
+) -> None:
+    settled(ended())
+    asked = ("record", {"cause": "reconcile"})
+    assert asked not in local.invoked
+    settled()
+    assert asked in local.invoked

@@ -1,20 +1,18 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import boto3
 import pytest
 
-from domain.names import Names
 from domain.releases import Champion, ReleaseRecord
 from domain.settings import ReleaseModelSettings
 from lambdas import release_model
-from lambdas.release_model import ReleaseBusyError
 from tests.lambdas.local import DEPLOYMENT, IMAGE, NOW, Local, Scripted, refused
+from tests.lambdas.serving_world import PREFIX, SERVING, Serving
 
-SERVING = f"{DEPLOYMENT}-serving"
-PREFIX = Names("tideline", "dev").release_prefix
 SETTINGS = ReleaseModelSettings(
     model_package_group=DEPLOYMENT,
     serving_stack=SERVING,
@@ -26,33 +24,6 @@ SETTINGS = ReleaseModelSettings(
 )
 
 
-class Serving:
-    """The Serving stack: its status, and what an update is answered with."""
-
-    def __init__(self) -> None:
-        self.status = "UPDATE_COMPLETE"
-        self.release = f"{PREFIX}none"
-        self.error: Exception | None = None
-
-    def describe(self, **_: Any) -> dict[str, Any]:
-        parameters = [
-            {"ParameterKey": "BootstrapVersion", "ParameterValue": "x"},
-            {"ParameterKey": "Release", "ParameterValue": self.release},
-        ]
-        stack = {
-            "StackName": SERVING,
-            "CreationTime": NOW,
-            "StackStatus": self.status,
-            "Parameters": parameters,
-        }
-        return {"Stacks": [stack]}
-
-    def update(self, **_: Any) -> dict[str, Any]:
-        if self.error:
-            raise self.error
-        return {"StackId": "arn:stack"}
-
-
 @pytest.fixture
 def serving() -> Serving:
     return Serving()
@@ -60,7 +31,7 @@ def serving() -> Serving:
 
 @pytest.fixture
 def cloudformation(local: Local, serving: Serving) -> Scripted:
-    return local.script("cloudformation", describe_stacks=serving.describe, update_stack=serving.update)
+    return serving.install(local)
 
 
 Register = Callable[[], str]
@@ -183,27 +154,98 @@ def test_the_same_approval_twice_is_one_release(
     assert local.decisions("release") == [("release", "approved")]
 
 
-def test_another_approval_waits_while_a_release_is_in_flight(
-    local: Local, approve: Approve, register: Register
+Retry = Callable[[], dict[str, Any]]
+
+
+@pytest.fixture
+def retry(local: Local, cloudformation: Scripted) -> Retry:
+    """What record_release asks for when Serving has settled."""
+    return lambda: local.run(release_model, SETTINGS, {"cause": "waiting"})
+
+
+def waiting(local: Local) -> list[str]:
+    return [one["package_arn"] for one in local.ledger.waiting()]
+
+
+def test_another_approval_waits_while_a_release_is_in_flight_and_goes_next(
+    local: Local, approve: Approve, register: Register, retry: Retry
 ) -> None:
     approve(register())
     second = register()
-    with pytest.raises(ReleaseBusyError, match="release 000001 has not settled"):
-        approve(second)
+    assert approve(second)["rule"] == "release-in-flight"
+    assert waiting(local) == [second]
     close(local, "live")
-    assert approve(second)["release_id"] == "000002"
+    assert retry()["release_id"] == "000002"
+    assert waiting(local) == []
+    assert retry() == {"verdict": "nothing-waits"}
 
 
-def test_nothing_is_opened_while_serving_is_in_somebody_elses_update(
-    local: Local, approve: Approve, register: Register, serving: Serving
+@pytest.mark.parametrize("status", ["UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED"])
+def test_nothing_is_opened_while_serving_takes_no_update(
+    local: Local, approve: Approve, register: Register, serving: Serving, retry: Retry, status: str
 ) -> None:
     package = register()
-    serving.status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
-    with pytest.raises(ReleaseBusyError, match="serving is UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"):
-        approve(package)
+    serving.status = status
+    assert approve(package)["rule"] == "stack-busy"
     assert local.ledger.open_release_body() is None
     serving.status = "UPDATE_COMPLETE"
+    assert retry()["release_id"] == "000001"
+
+
+def test_a_deploy_that_came_first_is_not_taken_for_this_release(
+    local: Local, approve: Approve, register: Register, serving: Serving, retry: Retry
+) -> None:
+    """Between the look at the stack and the update somebody's `cdk deploy` took it."""
+    package = register()
+    busy = "Stack:arn:... is in UPDATE_IN_PROGRESS state and can not be updated."
+    serving.error = refused("ValidationError", busy)
+    assert approve(package)["verdict"] == "wait"
+    assert local.ledger.open_release_body() is None
+    assert [one["outcome"] for one in local.ledger.releases()] == ["not-started"]
+    assert waiting(local) == [package]
+    serving.error = None
+    assert retry()["release_id"] == "000002"
+
+
+def test_an_update_of_our_own_that_is_under_way_already_is_not_given_up(
+    local: Local, approve: Approve, register: Register, serving: Serving
+) -> None:
+    """The handler died after UpdateStack: the stack is busy with this very release."""
+    package = register()
+    serving.error = refused("ValidationError", "is in UPDATE_IN_PROGRESS state and can not be updated.")
+    serving.release = f"{PREFIX}000001"
     assert approve(package)["release_id"] == "000001"
+    body = local.ledger.open_release_body()
+    assert body is not None
+    assert body["is_started"] is True
+
+
+def test_of_several_that_wait_the_one_approved_last_goes(
+    local: Local, approve: Approve, register: Register, serving: Serving, retry: Retry
+) -> None:
+    serving.status = "UPDATE_IN_PROGRESS"
+    first, second = register(), register()
+    approve(second)
+    local.at(NOW + timedelta(minutes=1))
+    approve(first)
+    serving.status = "UPDATE_COMPLETE"
+    assert retry()["package"] == first
+    assert waiting(local) == []
+    assert ("skip", "overtaken") in local.decisions("release")
+
+
+def test_what_waits_goes_on_waiting_while_paused(
+    local: Local, approve: Approve, register: Register, serving: Serving, retry: Retry
+) -> None:
+    serving.status = "UPDATE_IN_PROGRESS"
+    package = register()
+    approve(package)
+    serving.status = "UPDATE_COMPLETE"
+    local.ledger.set_paused(True, by="ops", now=NOW)
+    assert retry()["rule"] == "paused"
+    assert waiting(local) == [package]
+    local.ledger.set_paused(False, by="ops", now=NOW)
+    assert retry()["release_id"] == "000001"
 
 
 def test_no_updates_is_success(local: Local, approve: Approve, register: Register, serving: Serving) -> None:

@@ -11,8 +11,11 @@ import pytest
 from tests.stacks.synthesis import Deployment, listed
 
 RESOURCELESS = {
+    "cloudwatch:GetMetricStatistics": "IAM knows no resource for it; it only reads",
     "cloudwatch:PutMetricData": "IAM knows no resource for it; the namespace is its bound",
     "ecr:GetAuthorizationToken": "a token is the account's, not a repository's",
+    "sagemaker:ListEndpointConfigs": "lists have no resource",
+    "sagemaker:ListModels": "lists have no resource",
     "xray:PutTraceSegments": "traces have no resource",
     "xray:PutTelemetryRecords": "traces have no resource",
 }
@@ -51,7 +54,7 @@ def test_a_statement_about_metrics_names_its_namespaces(deployment: Deployment) 
 
 def test_a_role_is_passed_by_its_arn_and_to_one_service(deployment: Deployment) -> None:
     passing = [(where, s) for where, s in statements(deployment) if "iam:PassRole" in listed(s["Action"])]
-    assert len(passing) == 3
+    assert len(passing) == 5
     roles = {
         deployment.resolve(r.part, {"Fn::GetAtt": [r.logical_id, "Arn"]})
         for r in deployment.of_type("AWS::IAM::Role")
@@ -122,7 +125,7 @@ def test_cdk_s_deploy_role_may_pass_serving_s_deploy_role_and_gets_nothing_else(
 def test_serving_s_deploy_role_can_make_nothing_but_this_endpoint_s_parts(dev: Deployment) -> None:
     actions = {a for s in dev.policies_of("tideline-dev-serving-deploy") for a in listed(s["Action"])}
     services = {action.split(":")[0] for action in actions}
-    assert services == {"sagemaker", "ssm", "kms", "iam"}
+    assert services == {"cloudwatch", "sagemaker", "ssm", "kms", "iam"}
     assert {a for a in actions if a.startswith(("iam:", "kms:", "ssm:"))} == {
         "iam:PassRole",
         "kms:CreateGrant",
@@ -159,6 +162,17 @@ def test_and_never_those_of_another_deployment(dev: Deployment, other: str) -> N
     ):
         arn = f"arn:aws:sagemaker:us-east-1:123456789012:{resource}"
         assert not any(re.fullmatch(pattern, arn) for pattern in allowed), arn
+
+
+def test_the_alarms_that_serving_s_deploy_role_may_make_are_those_of_a_release(dev: Deployment) -> None:
+    (statement,) = (
+        s
+        for s in dev.policies_of("tideline-dev-serving-deploy")
+        if "cloudwatch:PutMetricAlarm" in listed(s["Action"])
+    )
+    arn = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:tideline-dev"
+    kinds = ("latency", "5xx", "shift")
+    assert set(statement["Resource"]) == {f"{arn}-??????-????????-rollback-{kind}" for kind in kinds}
 
 
 def test_release_model_can_only_reuse_serving_s_own_template(dev: Deployment) -> None:

@@ -35,13 +35,15 @@ def parts(deployment: Deployment) -> list[Resource]:
     return [r for r in deployment.resources if r.part == "serving"]
 
 
-def test_serving_holds_a_model_a_configuration_and_an_endpoint_and_nothing_else(
+def test_serving_holds_a_model_a_configuration_an_endpoint_and_its_rollback_alarms_and_nothing_else(
     deployment: Deployment,
 ) -> None:
-    assert [r.kind for r in parts(deployment)] == [
-        "AWS::SageMaker::Model",
-        "AWS::SageMaker::EndpointConfig",
+    alarms = 3 if deployment.config.serving.instance_count > 1 else 2
+    assert sorted(r.kind for r in parts(deployment)) == [
+        *["AWS::CloudWatch::Alarm"] * alarms,
         "AWS::SageMaker::Endpoint",
+        "AWS::SageMaker::EndpointConfig",
+        "AWS::SageMaker::Model",
     ]
 
 
@@ -51,7 +53,7 @@ def test_without_a_release_there_is_no_endpoint(dev: Deployment) -> None:
     assert release["Type"] == "AWS::SSM::Parameter::Value<List<String>>"
     assert release["Default"] == Names("tideline", "dev").release_parameter("none")
     world = dev.world.under(stack, Release=no_release().split(","))
-    assert [world.holds(stack, r.raw["Condition"]) for r in parts(dev)] == [False, False, False]
+    assert {world.holds(stack, r.raw["Condition"]) for r in parts(dev)} == {False}
 
 
 def test_the_default_release_is_a_parameter_that_storage_makes(dev: Deployment) -> None:
@@ -65,7 +67,7 @@ def test_the_endpoint_runs_what_the_record_says(dev: Deployment) -> None:
     assert model["PrimaryContainer"] == {
         "Image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/tideline-dev@sha256:1",
         "ModelDataUrl": "s3://b/model.tar.gz",
-        "Environment": {"TIDELINE_MODEL": "arn:package/7"},
+        "Environment": {"TIDELINE_MODEL": "arn:package/7", "TIDELINE_RELEASE": "000042"},
     }
     endpoint = released(dev, "AWS::SageMaker::Endpoint", record(*TYPES))
     config = released(dev, "AWS::SageMaker::EndpointConfig", record(*TYPES))
@@ -112,8 +114,40 @@ def test_a_new_release_and_a_new_shape_make_new_names(dev: Deployment, prod: Dep
     assert (len(names), len(shapes)) == (4, 2)
 
 
-def test_a_replaced_configuration_goes_so_that_the_same_shape_may_come_back(dev: Deployment) -> None:
-    assert {r.raw.get("UpdateReplacePolicy") for r in parts(dev)} == {None}
+def test_what_the_endpoint_may_go_back_to_is_kept_and_the_alarms_are_not(dev: Deployment) -> None:
+    kept = {r.kind.rsplit(":", 1)[1]: r.raw.get("UpdateReplacePolicy") for r in parts(dev)}
+    assert kept == {"Model": "Retain", "EndpointConfig": "Retain", "Endpoint": None, "Alarm": None}
+
+
+def test_the_server_publishes_only_where_an_alarm_compares(dev: Deployment, prod: Deployment) -> None:
+    def environment(deployment: Deployment) -> dict[str, Any]:
+        found: dict[str, Any] = deployment.one("AWS::SageMaker::Model").properties["PrimaryContainer"]
+        return dict(found["Environment"])
+
+    assert "TIDELINE_ENDPOINT" not in environment(dev)
+    assert environment(prod)["TIDELINE_ENDPOINT"] == "tideline-prod"
+    assert [a.logical_id for a in prod.of_type("AWS::CloudWatch::Alarm", "serving")][-1] == "RollbackShift"
+
+
+def test_one_instance_goes_all_at_once_and_two_as_a_canary_of_one(dev: Deployment, prod: Deployment) -> None:
+    def routing(deployment: Deployment) -> dict[str, Any]:
+        policy = deployment.one("AWS::SageMaker::Endpoint").properties["DeploymentConfig"]
+        return dict(policy["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"])
+
+    assert routing(dev) == {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 600}
+    assert routing(prod)["CanarySize"] == {"Type": "INSTANCE_COUNT", "Value": 1}
+    assert "50% of the traffic" in prod.templates["serving"]["Outputs"]["ReleasePlan"]["Value"]
+
+
+def test_every_release_has_alarms_of_its_own(dev: Deployment) -> None:
+    stack = dev.stack_name("serving")
+    names = set()
+    for release_id in ("000042", "000043"):
+        world = dev.world.under(stack, Release=[release_id, *record(TYPES[0])[1:]])
+        for alarm in dev.of_type("AWS::CloudWatch::Alarm", "serving"):
+            names.add(world.resolve(stack, alarm.raw["Properties"]["AlarmName"]))
+    assert len(names) == 4
+    assert all(name.startswith("tideline-dev-00004") and "-rollback-" in name for name in names)
 
 
 def test_only_serving_is_deployed_under_a_role_of_its_own(dev: Deployment) -> None:
@@ -137,9 +171,12 @@ def outputs(deployment: Deployment) -> dict[str, float]:
 def test_what_a_month_costs_is_said_before_a_deploy(
     dev: Deployment, prod: Deployment, brought: Deployment
 ) -> None:
-    """ml.c5.large is 0.102 an hour: 74.46 a month; 12 alarms, 6 metrics, a dashboard 6.00; a queue's polling 0.26."""
-    assert len(dev.of_type("AWS::CloudWatch::Alarm")) == 12
-    assert outputs(dev) == {"IdleUsdPerMonth": 81.72, "CeilingUsdPerMonth": 106.72}
-    assert outputs(brought)["IdleUsdPerMonth"] == 80.72  # a brought key is somebody else's dollar
-    assert outputs(prod) == {"IdleUsdPerMonth": 156.18, "CeilingUsdPerMonth": 256.18}
+    """ml.c5.large is 0.102 an hour: 74.46 a month; 14 alarms, 6 metrics, a dashboard 6.20; a queue's polling 0.26.
+
+    In prod one more alarm compares four metrics, and counts as four.
+    """
+    assert [len(d.of_type("AWS::CloudWatch::Alarm")) for d in (dev, prod)] == [14, 15]
+    assert outputs(dev) == {"IdleUsdPerMonth": 81.92, "CeilingUsdPerMonth": 106.92}
+    assert outputs(brought)["IdleUsdPerMonth"] == 80.92  # a brought key is somebody else's dollar
+    assert outputs(prod) == {"IdleUsdPerMonth": 156.78, "CeilingUsdPerMonth": 256.78}
     assert "1 x ml.c5.large 74.46" in dev.templates["serving"]["Outputs"]["IdleUsdPerMonth"]["Description"]

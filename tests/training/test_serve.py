@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -27,7 +28,9 @@ Reply = tuple[int, str, str]
 
 
 @contextmanager
-def server(base: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def server(
+    base: Path, stdout: IO[bytes] | None = None, **extra: str
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -37,8 +40,11 @@ def server(base: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
         "SAGEMAKER_BIND_TO_PORT": str(port),
         "SAGEMAKER_MAX_PAYLOAD_IN_MB": "1",
         "TIDELINE_MODEL": "release-7",
+        "TIDELINE_RELEASE": "000042",
+        **extra,
     }
-    process = subprocess.Popen([sys.executable, "-m", "training", "serve"], cwd=ROOT, env=env)
+    command = [sys.executable, "-m", "training", "serve"]
+    process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=stdout)
     try:
         yield process, port
     finally:
@@ -114,6 +120,46 @@ def test_json_answers_say_which_model_gave_them(port: int) -> None:
     status, content_type, body = invoke(port, ROWS)
     assert (status, content_type) == (200, JSON)
     assert json.loads(body)["model"] == "release-7"
+
+
+@pytest.mark.parametrize("accept", [CSV, JSON])
+def test_every_answer_is_stamped_with_model_and_release(port: int, accept: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("POST", "/invocations", ROWS, {"Content-Type": CSV, "Accept": accept})
+    stamped = connection.getresponse().headers["X-Amzn-SageMaker-Custom-Attributes"]
+    connection.close()
+    assert stamped == "tideline-release=000042;tideline-model=release-7"
+
+
+def test_where_versions_are_compared_each_answer_is_a_line_of_sums_and_no_row(
+    trained_directory: Path, tmp_path: Path, expected: list[float]
+) -> None:
+    output = tmp_path / "stdout"
+    with (
+        output.open("wb") as stdout,
+        server(trained_directory, stdout, TIDELINE_ENDPOINT="tideline-prod") as (process, port),
+    ):
+        wait_until_up(process, port)
+        predictions(invoke(port, ROWS))
+        predictions(invoke(port, "north,1.0,2.5"))
+        assert invoke(port, "north,hot,2.5")[0] == 400
+    lines = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [(one["PredictionSum"], one["PredictionRows"]) for one in lines] == [
+        (round(sum(expected), 6), 2),
+        (expected[0], 1),
+    ]
+    assert {(one["Endpoint"], one["Release"]) for one in lines} == {("tideline-prod", "000042")}
+    (declared,) = lines[0]["_aws"]["CloudWatchMetrics"]
+    assert declared["Dimensions"] == [["Endpoint"], ["Endpoint", "Release"]]
+    assert "north" not in output.read_text()
+
+
+def test_where_nobody_compares_the_server_prints_nothing(trained_directory: Path, tmp_path: Path) -> None:
+    output = tmp_path / "stdout"
+    with output.open("wb") as stdout, server(trained_directory, stdout) as (process, port):
+        wait_until_up(process, port)
+        predictions(invoke(port, ROWS))
+    assert output.read_text() == ""
 
 
 @pytest.mark.parametrize("accept", [CSV, "*/*", "image/png, text/csv;q=0.5"])

@@ -1,0 +1,137 @@
+"""How a release ended: judged by what the endpoint runs, never by a stack's status alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from domain.decision import Decision
+from domain.releases import ReleaseRecord, model_stamp
+
+BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack")
+STUCK = "UPDATE_ROLLBACK_FAILED"
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What DescribeEndpoint and the configuration behind it say right now."""
+
+    endpoint_status: str
+    config_name: str | None = None
+    model_name: str | None = None
+    model_data: str | None = None
+    image: str | None = None
+    failure_reason: str = ""
+
+    def runs_release(self, deployment: str, release_id: str) -> bool:
+        """Is the configuration one of this release? Its name carries the release's id."""
+        name = self.config_name or ""
+        return self.endpoint_status == "InService" and name.startswith(f"{deployment}-{release_id}-")
+
+    def runs(self, deployment: str, record: ReleaseRecord) -> bool:
+        same = (self.model_data, self.image) == (record.model_data, record.image)
+        return same and self.runs_release(deployment, record.release_id)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What happened while the release was watched."""
+
+    requests: int
+    """Answered by the new configuration."""
+    min_requests: int
+    is_first: bool
+    """Nothing served before it, so there is nothing better to stay with."""
+    alarms: Sequence[str] = field(default=())
+    """What its rollback alarms said."""
+
+
+def judge_release(
+    record: ReleaseRecord, observed: Observed, evidence: Evidence, *, deployment: str, stack_status: str
+) -> Decision:
+    """live, hold (it serves, but on too little traffic to prove anything), wait, rolled-back or failed."""
+    inputs: Mapping[str, Any] = {
+        "package": record.package_arn,
+        "stack_status": stack_status,
+        "endpoint_status": observed.endpoint_status,
+        "runs_config": observed.config_name,
+        "runs_model_data": observed.model_data,
+        "runs_image": observed.image,
+        "requests": evidence.requests,
+        "min_requests": evidence.min_requests,
+    }
+
+    def decided(verdict: str, rule: str, *reasons: str) -> Decision:
+        return Decision("release", verdict, rule, tuple(reason for reason in reasons if reason), inputs)
+
+    model = model_stamp(record.package_arn)
+    if observed.endpoint_status in BUSY:
+        return decided("wait", "endpoint-busy", f"the endpoint is {observed.endpoint_status}")
+    if observed.runs(deployment, record):
+        runs = f"the endpoint is InService and runs {model}"
+        if evidence.is_first or evidence.requests >= evidence.min_requests:
+            return decided("live", "endpoint-runs-it", runs)
+        answered = f"it answered {evidence.requests} requests while it was watched"
+        return decided(
+            "hold", "too-few-requests", runs, f"{answered}; {evidence.min_requests} are needed to prove it"
+        )
+    seen = (
+        f"the endpoint is {observed.endpoint_status} and runs {observed.config_name}, not {record.release_id}"
+    )
+    if observed.endpoint_status == "InService":
+        return decided(
+            "rolled-back", "endpoint-runs-another", seen, *evidence.alarms, observed.failure_reason
+        )
+    return decided("failed", "endpoint-not-in-service", seen, *evidence.alarms, observed.failure_reason)
+
+
+def decide_stuck_rollback(
+    observed: Observed, *, deployment: str, live_release: str | None, tried: bool
+) -> Decision:
+    """A stack whose rollback failed takes no update; it may go on without the endpoint if that is right already."""
+    inputs = {
+        "endpoint_status": observed.endpoint_status,
+        "runs_config": observed.config_name,
+        "live_release": live_release,
+    }
+
+    def decided(verdict: str, rule: str, reason: str) -> Decision:
+        return Decision("release", verdict, rule, (reason,), inputs)
+
+    if observed.endpoint_status in BUSY:
+        return decided("wait", "endpoint-busy", f"the endpoint is {observed.endpoint_status}")
+    if live_release is None or not observed.runs_release(deployment, live_release):
+        return decided(
+            "page",
+            "old-release-does-not-serve",
+            f"the rollback of Serving failed, and the endpoint is {observed.endpoint_status} with "
+            f"{observed.config_name}, not with release {live_release}: see docs/runbooks/rollback.md",
+        )
+    if tried:
+        return decided(
+            "page",
+            "rollback-failed-again",
+            "the rollback of Serving failed again without the endpoint: see docs/runbooks/rollback.md",
+        )
+    return decided(
+        "continue-rollback",
+        "old-release-serves",
+        f"the endpoint runs release {live_release} as it should; the rollback goes on without it",
+    )
+
+
+def leftovers(deployment: str, names: Sequence[str], observed: Observed) -> list[str]:
+    """Of these models or configurations, ours that nothing runs. None while the endpoint is changing.
+
+    >>> runs = Observed("InService", "d-000002-0123abcd", "d-000002-0123abcd")
+    >>> leftovers("d", ["d-000001-0123abcd", "d-000002-0123abcd", "a-d-000001-0123abcd"], runs)
+    ['d-000001-0123abcd']
+    >>> leftovers("d", ["d-000001-0123abcd"], Observed("Updating", "d-000002-0123abcd"))
+    []
+    """
+    if observed.endpoint_status != "InService":
+        return []
+    own = {name for name in names if re.fullmatch(rf"{re.escape(deployment)}-\d{{6}}-[0-9a-f]{{8}}", name)}
+    return sorted(own - {observed.config_name, observed.model_name})

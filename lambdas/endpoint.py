@@ -1,0 +1,88 @@
+"""What the endpoint runs, what it answered, and what it left behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from botocore.exceptions import ClientError
+
+from domain.judging import Observed, leftovers
+from domain.names import VARIANT
+from lambdas import aws
+
+LONGEST_LOOK_BACK = timedelta(days=59)
+"""One datum an hour: GetMetricStatistics returns 1,440 at most."""
+
+
+def observe(endpoint_name: str) -> Observed:
+    """Follow the endpoint to the model that it runs: endpoint, configuration, model, container."""
+    sagemaker = aws.client("sagemaker")
+    try:
+        endpoint = sagemaker.describe_endpoint(EndpointName=endpoint_name)
+    except ClientError as error:
+        if "Could not find" not in str(error):
+            raise
+        return Observed("Absent", failure_reason=str(error))
+    config = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
+    model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
+    container = model["PrimaryContainer"]
+    return Observed(
+        endpoint["EndpointStatus"],
+        endpoint["EndpointConfigName"],
+        model["ModelName"],
+        container.get("ModelDataUrl"),
+        container.get("Image"),
+        endpoint.get("FailureReason", ""),
+    )
+
+
+def requests_of(endpoint_name: str, config_name: str, *, since: datetime, now: datetime) -> int:
+    """How many requests this configuration was asked, of all that the endpoint ran."""
+    dimensions = {
+        "EndpointName": endpoint_name,
+        "VariantName": VARIANT,
+        "EndpointConfigName": config_name,
+    }
+    found = aws.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/SageMaker",
+        MetricName="Invocations",
+        Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
+        StartTime=max(since, now - LONGEST_LOOK_BACK),
+        EndTime=now + timedelta(minutes=1),
+        Period=3600,
+        Statistics=["Sum"],
+    )
+    requests: float = sum(point["Sum"] for point in found["Datapoints"])
+    return round(requests)
+
+
+@dataclass(frozen=True)
+class Versions:
+    """The models and endpoint configurations that there are; take this before looking whether Serving is at rest.
+
+    What an update makes after that is not among them, and so is never collected.
+    """
+
+    configs: list[str]
+    models: list[str]
+
+
+def versions(deployment: str) -> Versions:
+    sagemaker = aws.client("sagemaker")
+    pages = sagemaker.get_paginator("list_endpoint_configs").paginate(NameContains=f"{deployment}-")
+    configs = [one["EndpointConfigName"] for page in pages for one in page["EndpointConfigs"]]
+    pages = sagemaker.get_paginator("list_models").paginate(NameContains=f"{deployment}-")
+    return Versions(configs, [one["ModelName"] for page in pages for one in page["Models"]])
+
+
+def collect(deployment: str, there: Versions, observed: Observed) -> list[str]:
+    """Delete those of this deployment that nothing runs; returns their names."""
+    sagemaker = aws.client("sagemaker")
+    configs = leftovers(deployment, there.configs, observed)
+    models = leftovers(deployment, there.models, observed)
+    for name in configs:
+        sagemaker.delete_endpoint_config(EndpointConfigName=name)
+    for name in models:
+        sagemaker.delete_model(ModelName=name)
+    return sorted({*configs, *models})

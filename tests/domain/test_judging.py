@@ -1,0 +1,91 @@
+from dataclasses import replace
+
+import pytest
+
+from domain.decision import Decision
+from domain.judging import Evidence, Observed, decide_stuck_rollback, judge_release
+from domain.releases import ReleaseRecord
+
+PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/tideline-dev/7"
+RECORD = ReleaseRecord("000042", "s3://artefacts/m.tar.gz", "repo@sha256:1", PACKAGE, ("ml.c5.large",))
+NEW, OLD = "tideline-dev-000042-0123abcd", "tideline-dev-000041-0123abcd"
+RUNS_IT = Observed("InService", NEW, NEW, RECORD.model_data, RECORD.image)
+WENT_BACK = Observed("InService", OLD, OLD, "s3://old", "repo@sha256:0")
+ENOUGH = Evidence(requests=10, min_requests=10, is_first=False)
+
+
+def judge(observed: Observed, evidence: Evidence = ENOUGH, status: str = "UPDATE_COMPLETE") -> Decision:
+    return judge_release(RECORD, observed, evidence, deployment="tideline-dev", stack_status=status)
+
+
+@pytest.mark.parametrize(
+    ("observed", "verdict", "rule"),
+    [
+        (RUNS_IT, "live", "endpoint-runs-it"),
+        (replace(RUNS_IT, model_data="s3://other"), "rolled-back", "endpoint-runs-another"),
+        (replace(RUNS_IT, image="repo@sha256:2"), "rolled-back", "endpoint-runs-another"),
+        (WENT_BACK, "rolled-back", "endpoint-runs-another"),
+        (replace(RUNS_IT, config_name=OLD), "rolled-back", "endpoint-runs-another"),
+        (replace(RUNS_IT, endpoint_status="Creating"), "wait", "endpoint-busy"),
+        (replace(RUNS_IT, endpoint_status="Updating"), "wait", "endpoint-busy"),
+        (replace(RUNS_IT, endpoint_status="SystemUpdating"), "wait", "endpoint-busy"),
+        (replace(RUNS_IT, endpoint_status="RollingBack"), "wait", "endpoint-busy"),
+        (replace(RUNS_IT, endpoint_status="Failed"), "failed", "endpoint-not-in-service"),
+        (replace(RUNS_IT, endpoint_status="OutOfService"), "failed", "endpoint-not-in-service"),
+        (replace(RUNS_IT, endpoint_status="Deleting"), "failed", "endpoint-not-in-service"),
+        (replace(RUNS_IT, endpoint_status="UpdateRollbackFailed"), "failed", "endpoint-not-in-service"),
+        (Observed("Absent"), "failed", "endpoint-not-in-service"),
+    ],
+)
+@pytest.mark.parametrize("stack_status", ["UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
+def test_a_release_is_judged_by_what_the_endpoint_runs_never_by_the_stack(
+    observed: Observed, verdict: str, rule: str, stack_status: str
+) -> None:
+    decision = judge(observed, status=stack_status)
+    assert (decision.verdict, decision.rule) == (verdict, rule)
+    assert decision.inputs["stack_status"] == stack_status
+    assert all(decision.reasons)
+
+
+def test_the_same_model_released_again_is_judged_by_its_own_configuration() -> None:
+    """Model data and image are those of the release before; only the configuration tells which one runs."""
+    assert judge(replace(RUNS_IT, config_name=OLD)).verdict == "rolled-back"
+
+
+def test_a_bake_without_traffic_proves_nothing() -> None:
+    quiet = replace(ENOUGH, requests=9)
+    decision = judge(RUNS_IT, quiet)
+    assert (decision.verdict, decision.rule) == ("hold", "too-few-requests")
+    assert decision.reasons[1] == "it answered 9 requests while it was watched; 10 are needed to prove it"
+    assert judge(RUNS_IT, replace(quiet, is_first=True)).verdict == "live"
+
+
+def test_a_rollback_names_the_alarm_that_did_it() -> None:
+    evidence = replace(ENOUGH, alarms=("tideline-dev-000042-0123abcd-rollback-latency: above 250000",))
+    observed = replace(WENT_BACK, failure_reason="an alarm fired")
+    assert judge(observed, evidence).reasons == (
+        f"the endpoint is InService and runs {OLD}, not 000042",
+        "tideline-dev-000042-0123abcd-rollback-latency: above 250000",
+        "an alarm fired",
+    )
+
+
+@pytest.mark.parametrize(
+    ("observed", "live_release", "tried", "verdict", "rule"),
+    [
+        (WENT_BACK, "000041", False, "continue-rollback", "old-release-serves"),
+        (WENT_BACK, "000041", True, "page", "rollback-failed-again"),
+        (WENT_BACK, "000040", False, "page", "old-release-does-not-serve"),
+        (WENT_BACK, None, False, "page", "old-release-does-not-serve"),
+        (RUNS_IT, "000041", False, "page", "old-release-does-not-serve"),
+        (replace(WENT_BACK, endpoint_status="Failed"), "000041", False, "page", "old-release-does-not-serve"),
+        (replace(WENT_BACK, endpoint_status="Updating"), "000041", False, "wait", "endpoint-busy"),
+    ],
+)
+def test_a_stuck_stack_goes_on_without_the_endpoint_only_if_that_is_right_already(
+    observed: Observed, live_release: str | None, tried: bool, verdict: str, rule: str
+) -> None:
+    decision = decide_stuck_rollback(
+        observed, deployment="tideline-dev", live_release=live_release, tried=tried
+    )
+    assert (decision.verdict, decision.rule) == (verdict, rule)

@@ -1,0 +1,130 @@
+"""Releases that go back: a model that is good on paper and slow under load, and what CloudFormation makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from config.schema import load
+from rehearsal.engine import Account
+from rehearsal.scenarios import bad_release
+from rehearsal.scenarios.dataset import hours
+from rehearsal.scenarios.deployment import Deployment
+from rehearsal.scenarios.traffic import World
+from rehearsal.scenarios.turn import FLIGHTS, live_schema
+from tests.rehearsal.conftest import CONFIG
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def world(assembly: Path, tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A deployment whose first model is live and is asked; its second one is trained, slow and in flight."""
+    directory, start = tmp_path_factory.mktemp("releases"), FLIGHTS.start - timedelta(hours=2)
+    with Account(start=start, directory=directory) as account:
+        deployment = Deployment(account, load(CONFIG), assembly / "assembly-dev")
+        deployment.deploy()
+        deployment.upload_history([tables / name for name in FLIGHTS.history])
+        digest = deployment.push_image()
+        deployment.call("build_snapshot", {})
+        bad_release.train(deployment, digest)
+        schema = live_schema(deployment)
+        assert schema is not None
+        world = World(deployment, schema["features"], schema["target"])
+        until = FLIGHTS.start + timedelta(hours=12)
+        for hour in hours(tables, time=schema["time"], start=FLIGHTS.start, end=until):
+            account.advance_to(max(hour.at, account.clock.now()))
+            world.ask(hour)
+        bad_release.train(deployment, bad_release.push_slow_model(deployment))
+        yield world
+
+
+def released(world: World) -> list[tuple[str, str]]:
+    return [(one["release_id"], one["outcome"]) for one in world.deployment.ledger_bodies("RELEASE")]
+
+
+def no_request_is_lost(world: World) -> bool:
+    asked = [*world.answers, *world.again]
+    return len(world.again) > 0 and all(one.predictions for one in asked)
+
+
+def test_releases_that_go_back(world: World) -> None:
+    """One life, three releases of the same slow model: the deployment takes a quarter of a minute to come up."""
+    deployment = world.deployment
+    ended = bad_release.see_it_end(deployment)
+    gates = [d["verdict"] for d in deployment.ledger_bodies("DECISION") if d["kind"] == "gate"]
+    assert gates == ["passed", "passed"], [
+        str(e.facts) for e in deployment.account.journal.of("job", "step")
+    ][-3:]
+    assert (ended.release_id, ended.outcome, ended.approval) == ("000002", "rolled-back", "Rejected")
+    assert ended.stack_status == "UPDATE_ROLLBACK_COMPLETE"
+    assert "-000001-" in bad_release.running_config(deployment)
+    [reasons] = [d["reasons"] for d in deployment.ledger_bodies("DECISION") if d["verdict"] == "rolled-back"]
+    assert "-000002-" in reasons[1]
+    assert "-rollback-latency" in reasons[1]
+    assert no_request_is_lost(world)
+
+    deployment.account.endpoint_rollback_seen_as = "success"
+    bad_release.approve(deployment, ended.package_arn)
+    bad_release.see_it_end(deployment)
+    assert released(world)[-2:] == [("000003", "rolled-back"), ("000004", "live")]
+    assert "-000004-" in bad_release.running_config(deployment)
+    assert no_request_is_lost(world)
+
+    deployment.account.endpoint_rollback_seen_as = "failure"
+    champion = deployment.ledger_bodies("CHAMPION")[0]["package_arn"]
+    slow_down_the_old_fleet(world)
+    bad_release.approve(deployment, ended.package_arn)
+    deployment.account.advance_to(deployment.account.clock.now() + timedelta(minutes=1))
+    with pytest.raises(ClientError, match="UPDATE_IN_PROGRESS"):
+        deploy_serving(deployment)
+    bad_release.approve(deployment, champion)
+    assert [one["package_arn"] for one in deployment.ledger_bodies("WAITING")] == [champion]
+    ended = bad_release.see_it_end(deployment)
+    assert (ended.release_id, ended.outcome) == ("000005", "rolled-back")
+    assert ended.stack_status == "UPDATE_ROLLBACK_COMPLETE"
+    assert ("continue-rollback", "old-release-serves") in decisions(world)
+    assert ("skip", "already-live") in decisions(world)
+    assert deployment.ledger_bodies("WAITING") == []
+    assert no_request_is_lost(world)
+    assert list(deployment.account.journal.of("dead-letter")) == []
+
+
+def slow_down_the_old_fleet(world: World) -> None:
+    """As by a noisy machine: its alarm is red too when CloudFormation wants to go back to it."""
+    account, old = world.deployment.account, bad_release.running_config(world.deployment)
+    endpoint = world.deployment.names.endpoint
+    dimensions = {"EndpointName": endpoint, "VariantName": "live", "EndpointConfigName": old}
+    datum = {
+        "MetricName": "ModelLatency",
+        "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
+        "Unit": "Microseconds",
+        "Values": [9e6],
+        "Counts": [1000.0],
+    }
+
+    def publish() -> None:
+        if account.in_transition:
+            now = account.clock.now()
+            account.client("cloudwatch").put_metric_data(
+                Namespace="AWS/SageMaker", MetricData=[{**datum, "Timestamp": now}]
+            )
+
+    account.on_advance.append(publish)
+
+
+def deploy_serving(deployment: Deployment) -> None:
+    """What `cdk deploy` of an unchanged Serving asks CloudFormation for."""
+    kept = [{"ParameterKey": name, "UsePreviousValue": True} for name in ("Release", "BootstrapVersion")]
+    deployment.account.client("cloudformation").update_stack(
+        StackName=deployment.names.stack("serving"), UsePreviousTemplate=True, Parameters=kept
+    )
+
+
+def decisions(world: World) -> list[tuple[str, str]]:
+    bodies = world.deployment.ledger_bodies("DECISION")
+    return [(one["verdict"], one["rule"]) for one in bodies if one["kind"] == "release"]

@@ -105,6 +105,8 @@ class RecordReleaseSettings(Settings):
     endpoint_name: str
     ledger_table: str
     topic_arn: str
+    delivery_pipeline: str
+    delivery_stage: str
 
 
 @dataclass(frozen=True)
@@ -115,3 +117,5 @@ class ReconcileSettings(Settings):
     ledger_table: str
     topic_arn: str
     choose_instance_function: str
+    delivery_pipeline: str
+    delivery_stage: str

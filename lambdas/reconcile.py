@@ -1,4 +1,4 @@
-"""Settle training runs: what the pipeline did, what the gate said, what it cost. A schedule catches lost events."""
+"""Settle training runs: what the pipeline did, what the gate said, what it cost; and tell a push that waits for one."""
 
 from __future__ import annotations
 
@@ -7,24 +7,29 @@ import os
 from typing import Any
 
 from domain.decision import Decision
-from domain.events import parse_pipeline_ended
+from domain.events import DELIVERY_ACTION, parse_delivery_waits, parse_pipeline_ended
 from domain.instances import micro_usd
 from domain.names import Prefix
 from domain.settings import ReconcileSettings
-from lambdas import aws, people
+from lambdas import approvals, aws, people
 from lambdas.ledger import Ledger, utc_now
 
 ENDED = ("Succeeded", "Failed", "Stopped")
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """A pipeline's end or a schedule -> the runs that were settled now."""
+    """A pipeline's end, a push that begins to wait, or a schedule -> what was settled and answered now."""
     settings = ReconcileSettings.from_env(os.environ)
-    if event.get("detail-type") != "Scheduled Event":
+    pipeline, stage = settings.delivery_pipeline, settings.delivery_stage
+    if event.get("detail-type") == DELIVERY_ACTION:
+        parse_delivery_waits(event, pipeline=pipeline, stage=stage)
+    elif event.get("detail-type") != "Scheduled Event":
         parse_pipeline_ended(event, pipeline=settings.pipeline_name)
     ledger = Ledger(settings.ledger_table)
     open_runs = [run for run in ledger.runs() if run["status"] == "STARTED"]
-    return {"settled": [run["plan"]["run_id"] for run in open_runs if _settle(settings, ledger, run)]}
+    settled = [run["plan"]["run_id"] for run in open_runs if _settle(settings, ledger, run)]
+    answered = approvals.answer(ledger, pipeline=pipeline, stage=stage, now=utc_now())
+    return {"settled": settled, "answered": answered}
 
 
 def _settle(settings: ReconcileSettings, ledger: Ledger, run: dict[str, Any]) -> bool:

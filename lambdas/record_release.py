@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -10,7 +11,7 @@ from botocore.exceptions import ClientError
 from domain.events import iso, parse_stack_settled
 from domain.releases import Champion, Observed, ReleaseRecord, judge_release
 from domain.settings import RecordReleaseSettings
-from lambdas import aws, people
+from lambdas import approvals, aws, people
 from lambdas.ledger import Ledger, utc_now
 
 
@@ -25,6 +26,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     ledger, now = Ledger(settings.ledger_table), utc_now()
     body = ledger.open_release_body()
     if body is None:
+        _answer_deliveries(settings, ledger, now)  # the handler may have died before it came to that
         return {"verdict": "nothing-in-flight"}
     record = ReleaseRecord.from_parameter(body["parameter"])
     decision = judge_release(record, _observe(settings.endpoint_name), stack_status=settled.status)
@@ -36,10 +38,15 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     else:
         _reject(settings, ledger, record, "; ".join(decision.reasons))
     ledger.close_release(body, outcome=decision.verdict, now=now)
+    _answer_deliveries(settings, ledger, now)
     aws.log(
         "release recorded", release=body["release_id"], verdict=decision.verdict, reasons=decision.reasons
     )
     return decision.to_json()
+
+
+def _answer_deliveries(settings: RecordReleaseSettings, ledger: Ledger, now: datetime) -> None:
+    approvals.answer(ledger, pipeline=settings.delivery_pipeline, stage=settings.delivery_stage, now=now)
 
 
 def _observe(endpoint_name: str) -> Observed:

@@ -14,7 +14,8 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from config.schema import Config
-from domain.names import Names, Prefix
+from domain.events import DELIVERY_ACTION
+from domain.names import WAIT_ACTION, WAIT_STAGE, Names, Prefix
 from domain.settings import (
     ReconcileSettings,
     RecordReleaseSettings,
@@ -138,8 +139,10 @@ class RetrainingStack(Stack):
                 ledger_table=self.storage.ledger.table_name,
                 topic_arn=self.monitoring.topic.topic_arn,
                 choose_instance_function=choose.function_name,
+                **self._delivery(),
             ),
         )
+        self._answer_deliveries(function)
         self._ledger(function, "GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query")
         function.allow(["s3:GetObject"], [self.storage.artefacts.arn_for_objects(f"{Prefix.RUNS}*")])
         function.allow(["lambda:InvokeFunction"], [choose.function_arn])
@@ -159,10 +162,31 @@ class RetrainingStack(Stack):
             },
         )
         function.run_on("OnPipelineEnd", "A training pipeline ended", pattern)
+        waits = events.EventPattern(
+            source=["aws.codepipeline"],
+            detail_type=[DELIVERY_ACTION],
+            detail={
+                "pipeline": [self.names.delivery_pipeline],
+                "stage": [self.names.delivery_stage(WAIT_STAGE)],
+                "state": ["STARTED"],
+            },
+        )
+        function.run_on("OnDeliveryWaits", "A push begins to wait for its release", waits)
         function.run_daily(
             "Settle what a lost event left behind", hour_utc=self.config.monitoring.check_hour_utc, minute=45
         )
         return function
+
+    def _delivery(self) -> dict[str, str]:
+        stage = self.names.delivery_stage(WAIT_STAGE)
+        return {"delivery_pipeline": self.names.delivery_pipeline, "delivery_stage": stage}
+
+    def _answer_deliveries(self, function: PythonFunction) -> None:
+        """One approval action of one pipeline; without a delivery there is no such pipeline, and nobody waits."""
+        pipeline = arn(self, "codepipeline", self.names.delivery_pipeline)
+        approval = f"{pipeline}/{self.names.delivery_stage(WAIT_STAGE)}/{WAIT_ACTION}"
+        function.allow(["codepipeline:GetPipelineState", "codepipeline:GetPipelineExecution"], [pipeline])
+        function.allow(["codepipeline:PutApprovalResult"], [approval])
 
     def _release_model(self) -> PythonFunction:
         choose, serving = self.training.choose_instance.function, self.config.serving
@@ -213,9 +237,11 @@ class RetrainingStack(Stack):
                 endpoint_name=endpoint,
                 ledger_table=self.storage.ledger.table_name,
                 topic_arn=self.monitoring.topic.topic_arn,
+                **self._delivery(),
             ),
         )
-        self._ledger(function, "GetItem", "PutItem", "DeleteItem")
+        self._answer_deliveries(function)
+        self._ledger(function, "GetItem", "PutItem", "DeleteItem", "Query")
         own = [
             arn(self, "sagemaker", f"{kind}/{self.names.deployment}{VERSIONED}")
             for kind in ("endpoint-config", "model")

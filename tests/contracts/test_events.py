@@ -83,17 +83,38 @@ def stack_event(name: str = "tideline-dev-serving", status: str = "UPDATE_COMPLE
     return envelope("aws.cloudformation", "CloudFormation Stack Status Change", arn, detail)
 
 
+def delivery_event(
+    pipeline: str = "tideline-delivery", stage: str = "dev-Wait", state: str = "STARTED"
+) -> Event:
+    detail = {
+        "pipeline": pipeline,
+        "execution-id": "11111111-2222-3333-4444-555555555555",
+        "stage": stage,
+        "action": "Release",
+        "state": state,
+        "region": "us-east-1",
+        "type": {"owner": "AWS", "provider": "Manual", "category": "Approval", "version": "1"},
+        "version": 1.0,
+    }
+    arn = ARN.format(service="codepipeline", resource=pipeline)
+    return envelope("aws.codepipeline", "CodePipeline Action Execution State Change", arn, detail)
+
+
 RULES: dict[str, Callable[..., Event]] = {
     "OnDrift": alarm_event,
     "OnPipelineEnd": pipeline_event,
     "OnApproval": package_event,
     "OnServingSettled": stack_event,
+    "OnDeliveryWaits": delivery_event,
 }
 PARSERS: dict[str, Callable[[Event], object]] = {
     "OnDrift": lambda e: events.parse_alarm(e, alarm_name="tideline-dev-loss"),
     "OnPipelineEnd": lambda e: events.parse_pipeline_ended(e, pipeline="tideline-dev-train"),
     "OnApproval": lambda e: events.parse_approval(e, group="tideline-dev"),
     "OnServingSettled": lambda e: events.parse_stack_settled(e, stack="tideline-dev-serving"),
+    "OnDeliveryWaits": lambda e: events.parse_delivery_waits(
+        e, pipeline="tideline-delivery", stage="dev-Wait"
+    ),
 }
 NEAR_MISSES = [
     ("OnDrift", alarm_event(name="tideline-dev-silence")),
@@ -109,6 +130,10 @@ NEAR_MISSES = [
     ("OnServingSettled", stack_event(name="tideline-prod-serving")),
     ("OnServingSettled", stack_event(name="tideline-dev-serving-2")),
     ("OnServingSettled", stack_event(name="tideline-dev-storage")),
+    ("OnDeliveryWaits", delivery_event(pipeline="other-delivery")),
+    ("OnDeliveryWaits", delivery_event(stage="prod-Wait")),
+    ("OnDeliveryWaits", delivery_event(stage="dev-Prove")),
+    ("OnDeliveryWaits", delivery_event(state="SUCCEEDED")),
 ]
 ON_THE_WAY = [
     ("OnPipelineEnd", pipeline_event(status="Executing")),
@@ -204,6 +229,7 @@ def test_every_rule_reaches_the_function_that_understands_it(dev: Deployment) ->
         "OnPipelineEnd": "tideline-dev-reconcile",
         "OnApproval": "tideline-dev-release-model",
         "OnServingSettled": "tideline-dev-record-release",
+        "OnDeliveryWaits": "tideline-dev-reconcile",
     }
 
 

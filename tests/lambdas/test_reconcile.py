@@ -21,6 +21,8 @@ SETTINGS = ReconcileSettings(
     ledger_table="ledger",
     topic_arn="",
     choose_instance_function="choose",
+    delivery_pipeline="tideline-delivery",
+    delivery_stage="dev-Wait",
 )
 PRICES = price_book("us-east-1")
 

@@ -20,6 +20,8 @@ SETTINGS = RecordReleaseSettings(
     endpoint_name=DEPLOYMENT,
     ledger_table="ledger",
     topic_arn="",
+    delivery_pipeline="tideline-delivery",
+    delivery_stage="dev-Wait",
 )
 
 

@@ -53,7 +53,7 @@ bootstrap: node_modules/.ready ## prepare your AWS account and region for the CD
 storage: node_modules/.ready ## deploy ENV=dev's Storage alone: the image needs its repository
 	@$(CDK) deploy '$(ENV)/Storage' --require-approval $(APPROVAL) $(ARGS)
 
-deploy: storage ## deploy ENV=dev into your AWS account; with IMAGE=sha256:... nothing is built
+deploy: $(if $(IMAGE),node_modules/.ready,storage) ## deploy ENV=dev into your AWS account; with IMAGE=sha256:... nothing is built
 	@digest=$${IMAGE:-$$($(PY) -m cli --env $(ENV) image)} && \
 	  $(CDK) deploy '$(ENV)/*' --require-approval $(APPROVAL) $(ARGS) \
 	    --parameters "$$($(PY) -m cli --env $(ENV) names training):Image=$$digest"

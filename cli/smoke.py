@@ -25,11 +25,10 @@ def smoke(aws: Aws, features: Mapping[str, str]) -> str:
             f"no model is live at {aws.names.endpoint}, so there is nothing to prove; see ./tideline status"
         )
     rows = _rows(features)
-    stamp = model_stamp(release.package_arn)
-    problem = _problem(_ask(aws, rows), len(rows), stamp)
+    problem = _problem(_ask(aws, rows), len(rows), release.package_arn)
     if problem:
         raise CommandError(f"{aws.names.endpoint}: {problem}")
-    return f"{stamp} answers {len(rows)} rows with finite numbers"
+    return f"{model_stamp(release.package_arn)} answers {len(rows)} rows with finite numbers"
 
 
 def _rows(features: Mapping[str, str]) -> list[Row]:
@@ -55,13 +54,13 @@ def _ask(aws: Aws, rows: list[Row]) -> Any:
     return json.loads(answer["Body"].read())
 
 
-def _problem(answer: Any, rows: int, stamp: str) -> str:
+def _problem(answer: Any, rows: int, package_arn: str) -> str:
     """What is wrong with an answer; nothing if it is right."""
     predictions = answer.get("predictions", []) if isinstance(answer, dict) else []
     if len(predictions) != rows:
         return f"got {len(predictions)} predictions for {rows} rows: {str(answer)[:200]}"
     if not all(isinstance(one, int | float) and math.isfinite(one) for one in predictions):
         return f"got {predictions}, expected finite numbers"
-    if answer.get("model") != stamp:
-        return f"{answer.get('model')!r} answered, but {stamp!r} is released"
+    if answer.get("model") != package_arn:
+        return f"{answer.get('model')!r} answered, but {package_arn!r} is released"
     return ""

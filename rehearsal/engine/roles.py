@@ -25,7 +25,7 @@ _clients: WeakKeyDictionary[Account, dict[tuple[str, str, str], Any]] = WeakKeyD
 
 def credentials(account: Account, role_arn: str, service: str) -> dict[str, str]:
     """The environment variables under which a process acts as the role, if the role trusts `service`."""
-    _require_trust(account, role_arn, service)
+    require_trust(account, role_arn, service)
     assumed = account.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=service.split(".")[0])
     return {
         "AWS_ACCESS_KEY_ID": assumed["Credentials"]["AccessKeyId"],
@@ -37,7 +37,8 @@ def credentials(account: Account, role_arn: str, service: str) -> dict[str, str]
     }
 
 
-def _require_trust(account: Account, role_arn: str, service: str) -> None:
+def require_trust(account: Account, role_arn: str, service: str) -> None:
+    """Raises PermissionError unless the role is there and lets this service assume it."""
     documents = identity.role_documents(account, role_arn)
     if documents is None or not _trusts(documents.trust, service):
         raise PermissionError(
@@ -48,7 +49,7 @@ def _require_trust(account: Account, role_arn: str, service: str) -> None:
 
 def client(account: Account, role_arn: str, service: str, api: str) -> Any:
     """A boto3 client of `api` over HTTP that acts as the role which `service` assumes; made once, trusted each time."""
-    _require_trust(account, role_arn, service)
+    require_trust(account, role_arn, service)
     kept = _clients.setdefault(account, {})
     if (role_arn, service, api) not in kept:
         environment = credentials(account, role_arn, service)

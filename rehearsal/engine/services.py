@@ -18,6 +18,8 @@ from rehearsal.engine import (
     schedules,
     service_metrics,
 )
+from rehearsal.engine.delivery import builds, repositories
+from rehearsal.engine.delivery import pipelines as code_pipelines
 
 if TYPE_CHECKING:
     from rehearsal.engine.account import Account
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 SERVICES = (
     *(cloudformation, functions, routing, queues, schedules, alarms, service_metrics),
     *(registry, images, jobs, pipelines, endpoints),
+    *(repositories, builds, code_pipelines),
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from domain.names import Prefix
 from rehearsal.engine import alarms
-from rehearsal.scenarios.neighbour import NEAR_MISSES
+from rehearsal.scenarios.neighbour import DELIVERY, NEAR_MISSES
 from rehearsal.scenarios.turn import Outcome
 
 
@@ -59,6 +59,25 @@ def _stacks(outcome: Outcome) -> Iterator[Finding]:
             status.endswith("_COMPLETE") and "ROLLBACK" not in status,
             f"{status}: {reason}",
         )
+
+
+def _pushes(outcome: Outcome) -> Iterator[Finding]:
+    """A push deploys all and trains only if there is something to train; then it waits, and proves what serves."""
+    if outcome.pipeline is None:
+        return
+    environment = outcome.deployment.config.environment
+    wanted = (
+        ("the first push deploys all, trains nothing and says so", "Skipped"),
+        ("the second push trains, waits for its release and proves it", "Succeeded"),
+    )
+    for number, (sentence, last) in enumerate(wanted):
+        pushed = outcome.pushes[number] if number < len(outcome.pushes) else None
+        stages = pushed.stages if pushed else {}
+        ends = [stages.get(f"{environment}-{step}") for step in ("Wait", "Prove")]
+        held = bool(pushed) and pushed.status == "SUCCEEDED" and ends == [last, last]
+        yield Finding(sentence, held, str(pushed))
+    said = all(pushed.not_run for pushed in outcome.pushes)
+    yield Finding("a push says what did not run here", said, str(outcome.pushes))
 
 
 def _first_model(outcome: Outcome) -> Iterator[Finding]:
@@ -179,9 +198,10 @@ def _coverage(outcome: Outcome) -> Iterator[Finding]:
     prefix = f"{deployment.names.deployment}-"
     delivered = {e.facts["rule"] for e in journal.of("delivery") if e.facts["ok"]}
     rules = deployment.account.client("events").list_rules()["Rules"]
-    idle = sorted(
-        rule["Name"] for rule in rules if rule["Name"].startswith(prefix) and rule["Name"] not in delivered
-    )
+    ours = [rule for rule in rules if rule["Name"].startswith(prefix)]
+    if outcome.pipeline is None:  # deployed directly, so no push waits for anything
+        ours = [rule for rule in ours if "aws.codepipeline" not in rule.get("EventPattern", "")]
+    idle = sorted(rule["Name"] for rule in ours if rule["Name"] not in delivered)
     yield Finding("every rule delivered an event", not idle, f"never matched: {', '.join(idle)}")
     invoked = {e.facts["function"] for e in journal.of("invocation") if e.facts["ok"]}
     functions = deployment.account.client("lambda").list_functions()["Functions"]
@@ -253,7 +273,7 @@ def _neighbour(outcome: Outcome) -> Iterator[Finding]:
     kinds = {miss.detail_type for miss in outcome.near_misses}
     yield Finding(
         "no rule takes a neighbour's event",
-        not through and kinds == set(NEAR_MISSES),
+        not through and kinds == set(NEAR_MISSES) - (set() if outcome.pipeline else {DELIVERY}),
         where or f"sent: {sorted(kinds)}",
     )
 
@@ -266,6 +286,7 @@ def _isolation(_: Outcome) -> Iterator[Finding]:
 EXPECTATIONS: tuple[Expectation, ...] = (
     _to_the_end,
     _stacks,
+    _pushes,
     _first_model,
     _serving,
     _data,

@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from config.delivery import Delivery
 from rehearsal.scenarios import neighbour
 from rehearsal.scenarios.dataset import hours
 from rehearsal.scenarios.deployment import ROOT, Deployment
 from rehearsal.scenarios.neighbour import NearMiss
 from rehearsal.scenarios.parity import Parity, check_parity
+from rehearsal.scenarios.pushes import Pushed, Pusher
 from rehearsal.scenarios.traffic import World
 
 
@@ -38,6 +40,14 @@ FLIGHTS = Scenario(
 )
 
 
+@dataclass(frozen=True)
+class Pipeline:
+    """The delivery pipeline as its configuration and the cloud assembly have it."""
+
+    delivery: Delivery
+    assembly: Path
+
+
 @dataclass
 class Outcome:
     """What a scenario leaves for the expectations and the summary to look at."""
@@ -49,13 +59,16 @@ class Outcome:
     world: World | None = None
     parity: Parity | None = None
     near_misses: list[NearMiss] = field(default_factory=list)
+    pipeline: Pipeline | None = None
+    """By which the deployment is brought up; without one it is deployed directly."""
+    pushes: list[Pushed] = field(default_factory=list)
     stopped: str = ""
     """Why the scenario could not be played to its end."""
 
 
-def play(deployment: Deployment, scenario: Scenario) -> Outcome:
+def play(deployment: Deployment, scenario: Scenario, pipeline: Pipeline | None = None) -> Outcome:
     """Play the scenario to its end, or to the point at which it cannot go on; `stopped` then says why."""
-    outcome = Outcome(scenario, deployment)
+    outcome = Outcome(scenario, deployment, pipeline=pipeline)
     try:
         _play(outcome)
     except Exception as error:  # the findings say more than a traceback
@@ -64,20 +77,51 @@ def play(deployment: Deployment, scenario: Scenario) -> Outcome:
 
 
 def _play(outcome: Outcome) -> None:
-    deployment, scenario = outcome.deployment, outcome.scenario
-    deployment.deploy()
-    outcome.image_digest = deployment.push_image()
-    deployment.upload_history([scenario.tables / name for name in scenario.history])
-    deployment.call("build_snapshot", {})
-    request = {"cause": "push", "incident": outcome.image_digest}
-    outcome.first_training = deployment.call("start_training", request)
-    deployment.account.pump()
+    deployment = outcome.deployment
+    bring_up = _by_push if outcome.pipeline else _directly
+    bring_up(outcome)
     schema = live_schema(deployment)
     if schema is None:
         return
     outcome.world = World(deployment, schema["features"], schema["target"])
     _live(outcome, time=schema["time"])
     outcome.near_misses = neighbour.make_noise(deployment.account)
+
+
+def _directly(outcome: Outcome) -> None:
+    """`make deploy`, and a person asks for the first run."""
+    deployment = outcome.deployment
+    deployment.deploy()
+    outcome.image_digest = deployment.push_image()
+    _bring_table(outcome)
+    request = {"cause": "push", "incident": outcome.image_digest}
+    outcome.first_training = deployment.call("start_training", request)
+    deployment.account.pump()
+
+
+def _by_push(outcome: Outcome) -> None:
+    """`cdk deploy`, and then everything by pushes: the first finds no table, the second trains on it."""
+    deployment, pipeline = outcome.deployment, outcome.pipeline
+    assert pipeline
+    pusher = Pusher.deploy(deployment, pipeline.delivery, pipeline.assembly)
+    outcome.pushes.append(pusher.push({}, "the first push"))
+    if outcome.pushes[0].status != "SUCCEEDED":
+        return
+    _bring_table(outcome)
+    outcome.pushes.append(pusher.push({"docs/data.md": "The table came.\n"}, "the table came"))
+    outcome.first_training = _first_start(deployment)
+
+
+def _bring_table(outcome: Outcome) -> None:
+    scenario = outcome.scenario
+    outcome.deployment.upload_history([scenario.tables / name for name in scenario.history])
+    outcome.deployment.call("build_snapshot", {})
+
+
+def _first_start(deployment: Deployment) -> dict[str, Any]:
+    """What `start_training` decided when it first started a run, as its answer has it."""
+    decided = [body for body in deployment.ledger_bodies("DECISION") if body["kind"] == "training"]
+    return {"decision": next((body for body in decided if body["verdict"] == "start"), {})}
 
 
 def live_schema(deployment: Deployment) -> dict[str, Any] | None:

@@ -47,7 +47,7 @@ class Delivery:
         first = more.pop("source", None) or source_action("S3", S3Bucket=SOURCE, S3ObjectKey=KEY)
         self.account.client("codepipeline").create_pipeline(
             pipeline={
-                "name": "push",
+                "name": more.pop("name", "push"),
                 "roleArn": self.roles["pipeline"],
                 "artifactStore": {"type": "S3", "location": ARTEFACTS},
                 "stages": [{"name": "Source", "actions": [first]}, *stages],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rehearsal.engine import images, roles
@@ -50,7 +49,7 @@ def _build(account: Account, command: Command, options: list[str]) -> tuple[str,
     parser.add_argument("context")
     given = parser.parse_args(options)
     context = command.cwd / given.context
-    return str(given.tag), images.assemble(account, context=context, dockerfile=Path(given.file))
+    return str(given.tag), images.assemble(account, context=context, dockerfile=command.cwd / given.file)
 
 
 def _push(account: Account, command: Command, tag: str, digest: str) -> Answer:

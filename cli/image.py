@@ -43,9 +43,13 @@ def take_over(aws: Aws, source: Aws, root: Path) -> str:
             )
         mine = _log_in(ecr, repository)
         there = _log_in(source.client("ecr"), source.names.image_repository)
-        digest = theirs["imageId"]["imageDigest"]
-        _run(["docker", "buildx", "imagetools", "create", f"--tag={mine}:{tag}", f"{there}@{digest}"])
+        wanted = theirs["imageId"]["imageDigest"]
+        _run(["docker", "buildx", "imagetools", "create", f"--tag={mine}:{tag}", f"{there}@{wanted}"])
         known = _image(ecr, repository, tag)
+        if known is None or known["imageId"]["imageDigest"] != wanted:
+            raise CommandError(
+                f"{wanted} arrived in {repository} as {known and known['imageId']}; allowed: itself"
+            )
     return _checked(ecr, repository, known)
 
 

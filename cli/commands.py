@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cli import show
 from cli.source import Aws, CommandError, KeptRehearsal, Source
-from config.schema import ROOT, Config, load
+from config.schema import ROOT, Config, load, load_environments
 from domain.events import iso
 from domain.names import Names
 
@@ -140,7 +140,7 @@ def _push(args: argparse.Namespace, config: Config) -> int:
     from config.delivery import load_delivery
 
     _aws(args, config)
-    delivery = load_delivery(ROOT / "config", [config])
+    delivery = load_delivery(ROOT / "config", load_environments(ROOT / "config"))
     if delivery is None:
         raise CommandError(
             "config/delivery.yaml is not there, so there is no pipeline; `make deploy` deploys directly"

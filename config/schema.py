@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 ROOT = Path(__file__).resolve().parents[1]
 PRICES = ROOT / "config" / "prices"
+DELIVERY_FILE = "delivery.yaml"
+"""The one file beside the environments' that is none: see config/delivery.py."""
 
 
 class ConfigError(ValueError):
@@ -30,6 +32,15 @@ def _not_reserved(name: str) -> str:
 
 class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+Name = Annotated[
+    str,
+    Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", min_length=3, max_length=20),
+    AfterValidator(_not_reserved),
+]
+BoundaryArn = Annotated[str, Field(pattern=r"^arn:[\w-]+:iam::(\d{12}|aws):policy/.+$")]
+Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
 
 
 class Training(Part):
@@ -97,22 +108,16 @@ class Bring(Part):
 
     kms_key_arn: Annotated[str, Field(pattern=r"^arn:[\w-]+:kms:[\w-]+:\d{12}:key/[\w-]+$")] | None = None
     data_bucket_name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] | None = None
-    permissions_boundary_arn: (
-        Annotated[str, Field(pattern=r"^arn:[\w-]+:iam::(\d{12}|aws):policy/.+$")] | None
-    ) = None
+    permissions_boundary_arn: BoundaryArn | None = None
 
 
 class Config(Part):
     """One environment of one deployment. One deployment keeps one model."""
 
-    name: Annotated[
-        str,
-        Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", min_length=3, max_length=20),
-        AfterValidator(_not_reserved),
-    ]
+    name: Name
     """Prefixes all that is made, so that many deployments live side by side in one account."""
     environment: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{1,9}$")]
-    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "us-east-1"
+    region: Region = "us-east-1"
     approval: Literal["automatic", "person"] = "person"
     """Who approves a model that passed the gate."""
     retraining: Annotated[Literal["off", "advise", "on"], BeforeValidator(_on_or_off)] = "advise"
@@ -130,7 +135,7 @@ class Config(Part):
     bring: Bring = Bring()
 
 
-def _sentence(path: Path, error: Any) -> str:
+def sentence(path: Path, error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"]) or "the file"
     if error["type"] == "extra_forbidden":
         return f"{path}: {where}: unknown key; see config/schema.py for the keys there are"
@@ -140,21 +145,25 @@ def _sentence(path: Path, error: Any) -> str:
     return f"{path}: {where}: got {error['input']!r}; {allowed[0].lower()}{allowed[1:]}"
 
 
+def read_yaml(path: Path) -> object:
+    """What a file says. Raises ConfigError if it is not there or no YAML."""
+    try:
+        return yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file; copy config/dev.yaml and change it") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not YAML: {error}") from error
+
+
 def load(path: Path) -> Config:
     """Read one environment's file.
 
     Raises ConfigError naming each key that is wrong, what was got and what is allowed.
     """
     try:
-        raw = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file; copy config/dev.yaml and change it") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not YAML: {error}") from error
-    try:
-        config = Config.model_validate(raw)
+        config = Config.model_validate(read_yaml(path))
     except ValidationError as error:
-        raise ConfigError("\n".join(_sentence(path, one) for one in error.errors())) from None
+        raise ConfigError("\n".join(sentence(path, one) for one in error.errors())) from None
     if not (PRICES / f"{config.region}.csv").exists():
         known = ", ".join(sorted(file.stem for file in PRICES.glob("*.csv")))
         raise ConfigError(
@@ -171,7 +180,7 @@ def load_environments(directory: Path = ROOT / "config") -> list[Config]:
     """
     found: dict[tuple[str, str], Path] = {}
     configs = []
-    for path in sorted(directory.glob("*.yaml")):
+    for path in sorted(set(directory.glob("*.yaml")) - {directory / DELIVERY_FILE}):
         config = load(path)
         first = found.setdefault((config.name, config.environment), path)
         if first != path:

@@ -136,3 +136,20 @@ def parse_pipeline_ended(event: Mapping[str, Any], *, pipeline: str) -> Pipeline
     _same("the pipeline", _text(event, "detail", "pipelineArn").rsplit("/", 1)[-1], pipeline)
     execution = _text(event, "detail", "pipelineExecutionArn")
     return PipelineEnded(execution, _text(event, "detail", "currentPipelineExecutionStatus"))
+
+
+DELIVERY_ACTION = "CodePipeline Action Execution State Change"
+
+
+@dataclass(frozen=True)
+class DeliveryWaits:
+    execution: str
+
+
+def parse_delivery_waits(event: Mapping[str, Any], *, pipeline: str, stage: str) -> DeliveryWaits:
+    """A push came to the approval in which it waits for a release."""
+    _require(event, "aws.codepipeline", DELIVERY_ACTION)
+    _same("the pipeline", _text(event, "detail", "pipeline"), pipeline)
+    _same("the stage", _text(event, "detail", "stage"), stage)
+    _same("the state", _text(event, "detail", "state"), "STARTED")
+    return DeliveryWaits(_text(event, "detail", "execution-id"))

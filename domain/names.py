@@ -13,6 +13,10 @@ NO_RELEASE = "none"
 FILLER = "-"
 
 
+WAIT_STAGE, WAIT_ACTION = "Wait", "Release"
+"""The approval action of the delivery pipeline that `record_release` and `reconcile` answer."""
+
+
 class Metric:
     """What the code publishes under METRIC_NAMESPACE, each with the one dimension DEPLOYMENT_DIMENSION."""
 
@@ -119,3 +123,20 @@ class Names:
     def function(self, handler: str) -> str:
         """The name of the function that runs `lambdas/<handler>.py`."""
         return f"{self.deployment}-{handler.replace('_', '-')}"
+
+    @property
+    def delivery_pipeline(self) -> str:
+        return delivery_name(self.name)
+
+    def delivery_stage(self, step: str) -> str:
+        """A stage of the delivery pipeline for this environment.
+
+        >>> Names("tideline", "dev").delivery_stage("Wait")
+        'dev-Wait'
+        """
+        return f"{self.environment}-{step}"
+
+
+def delivery_name(name: str) -> str:
+    """The delivery's stack, pipeline and alias: one for all environments of a name."""
+    return f"{name}-delivery"

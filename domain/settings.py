@@ -108,6 +108,8 @@ class RecordReleaseSettings(Settings):
     topic_arn: str
     release_model_function: str
     min_requests: int
+    delivery_pipeline: str
+    delivery_stage: str
 
 
 @dataclass(frozen=True)
@@ -119,3 +121,5 @@ class ReconcileSettings(Settings):
     topic_arn: str
     choose_instance_function: str
     record_release_function: str
+    delivery_pipeline: str
+    delivery_stage: str

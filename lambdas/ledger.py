@@ -260,6 +260,19 @@ class Ledger:
     def releases(self) -> list[dict[str, Any]]:
         return [json.loads(item["body"]["S"]) for item in self._query("RELEASE")]
 
+    # deliveries ----------------------------------------------------------------------------------------------
+    def wait_for_run(self, execution: str, run_id: str, *, now: datetime) -> None:
+        """An execution of the delivery pipeline waits for this run; said twice, it is once."""
+        body = {"execution": execution, "run_id": run_id, "asked_at": iso(now), "outcome": None}
+        self._put_if(Item=_item("DELIVERY", execution, body), **ONLY_NEW)
+
+    def deliveries_waiting(self) -> list[dict[str, Any]]:
+        bodies = (json.loads(item["body"]["S"]) for item in self._query("DELIVERY"))
+        return [body for body in bodies if body["outcome"] is None]
+
+    def close_delivery(self, body: dict[str, Any], *, outcome: str) -> None:
+        self._put("DELIVERY", body["execution"], {**body, "outcome": outcome})
+
 
 def _key(pk: str, sk: str) -> dict[str, Any]:
     return {"pk": {"S": pk}, "sk": {"S": sk}}

@@ -1,7 +1,4 @@
-"""Settle training runs: what the pipeline did, what the gate said, what it cost. A schedule catches lost events,
-
-those of releases too.
-"""
+"""Settle training runs: what the pipeline did, what the gate said, what it cost; and tell a push that waits for one."""
 
 from __future__ import annotations
 
@@ -10,30 +7,38 @@ import os
 from typing import Any
 
 from domain.decision import Decision
-from domain.events import is_scheduled, parse_pipeline_ended
+from domain.events import DELIVERY_ACTION, is_scheduled, parse_delivery_waits, parse_pipeline_ended
 from domain.instances import micro_usd
 from domain.names import Prefix
 from domain.settings import ReconcileSettings
-from lambdas import aws, people
+from lambdas import approvals, aws, people
 from lambdas.ledger import Ledger, utc_now
 
 ENDED = ("Succeeded", "Failed", "Stopped")
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """A pipeline's end or a schedule -> the runs that were settled now, and on a schedule what release it found."""
+    """A pipeline's end, a push that begins to wait, or a schedule -> what was settled and answered now.
+
+    A schedule also looks after the release, whose events may be lost.
+    """
     settings = ReconcileSettings.from_env(os.environ)
+    pipeline, stage = settings.delivery_pipeline, settings.delivery_stage
     is_look = is_scheduled(event)
-    if not is_look:
+    if event.get("detail-type") == DELIVERY_ACTION:
+        parse_delivery_waits(event, pipeline=pipeline, stage=stage)
+    elif not is_look:
         parse_pipeline_ended(event, pipeline=settings.pipeline_name)
     ledger = Ledger(settings.ledger_table)
     open_runs = [run for run in ledger.runs() if run["status"] == "STARTED"]
     settled = [run["plan"]["run_id"] for run in open_runs if _settle(settings, ledger, run)]
-    if not is_look:
-        return {"settled": settled}
-    request = {"cause": "reconcile"}
-    release = aws.invoke(aws.client("lambda"), settings.record_release_function, request)
-    return {"settled": settled, "release": release["rule"]}
+    done: dict[str, Any] = {"settled": settled}
+    if is_look:
+        request = {"cause": "reconcile"}
+        release = aws.invoke(aws.client("lambda"), settings.record_release_function, request)
+        done["release"] = release["rule"]
+    done["answered"] = approvals.answer(ledger, pipeline=pipeline, stage=stage, now=utc_now())
+    return done
 
 
 def _settle(settings: ReconcileSettings, ledger: Ledger, run: dict[str, Any]) -> bool:

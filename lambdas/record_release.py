@@ -14,7 +14,7 @@ from domain.judging import STUCK, Evidence, Observed, decide_stuck_rollback, jud
 from domain.names import ENDPOINT_RESOURCE
 from domain.releases import Champion, ReleaseRecord, takes_updates
 from domain.settings import RecordReleaseSettings
-from lambdas import aws, endpoint, people
+from lambdas import approvals, aws, endpoint, people
 from lambdas.ledger import Ledger, utc_now
 
 RELEASE_PARAMETER = "Release"
@@ -38,6 +38,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     decision = _judge(settings, ledger, observed, status)
     if decision.verdict == "rolled-back":
         _restore(settings, ledger, stack)
+    approvals.answer(
+        ledger, pipeline=settings.delivery_pipeline, stage=settings.delivery_stage, now=utc_now()
+    )
     if ledger.open_release_body() is None:
         gone = endpoint.collect(settings.deployment, there, observed)
         aws.log("release recorded", verdict=decision.verdict, reasons=decision.reasons, collected=gone)

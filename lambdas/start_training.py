@@ -27,10 +27,22 @@ from lambdas.ledger import Ledger, month_of, utc_now
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{cause, incident} -> the decision, and the run's plan if there is one. Asking twice starts one run."""
+    """{cause, incident} -> the decision, and the run's plan if there is one. Asking twice starts one run.
+
+    With `delivery`, an execution of the delivery pipeline, that execution waits for the release of the run.
+    """
     settings = StartTrainingSettings.from_env(os.environ)
     ledger, now = Ledger(settings.ledger_table), utc_now()
     request = Request(event.get("cause", ""), event.get("incident", ""))
+    answer = _answer(settings, ledger, request, now)
+    if event.get("delivery") and answer["decision"]["verdict"] == "start":
+        ledger.wait_for_run(event["delivery"], answer["plan"]["run_id"], now=now)
+    return answer
+
+
+def _answer(
+    settings: StartTrainingSettings, ledger: Ledger, request: Request, now: datetime
+) -> dict[str, Any]:
     known = ledger.run(request.run_id(settings.deployment))
     if known:
         return _resume(settings, ledger, Plan.from_json(known["plan"]), known["status"], now)

@@ -85,6 +85,10 @@ EXPLANATIONS = (
         "Each release record is a key of its own under this prefix.",
     ),
     _explain(
+        r"<BuildArtefacts\w+\.Arn>/\*",
+        "CodePipeline names the artefacts itself, and nothing else lies in this one bucket.",
+    ),
+    _explain(
         rf"arn:aws:cloudformation:[a-z0-9-]+:{ACCOUNT}:stack/[a-z0-9-]+-serving/\*",
         "The ARN of this one stack ends in an id that CloudFormation draws.",
     ),

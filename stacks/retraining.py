@@ -14,7 +14,8 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from config.schema import Config
-from domain.names import Names, Prefix
+from domain.events import DELIVERY_ACTION
+from domain.names import WAIT_ACTION, WAIT_STAGE, Names, Prefix
 from domain.settings import (
     ReconcileSettings,
     RecordReleaseSettings,
@@ -25,7 +26,7 @@ from domain.settings import (
 from stacks.acknowledgements import acknowledge
 from stacks.functions import DELIVERY_ATTEMPTS, PythonFunction, encrypted_queue
 from stacks.monitoring import MonitoringStack
-from stacks.permissions import arn
+from stacks.permissions import allow_pass_role, arn
 from stacks.serving import ServingStack
 from stacks.serving_roles import VERSIONED, parameters_of_serving
 from stacks.storage import StorageStack
@@ -146,8 +147,10 @@ class RetrainingStack(Stack):
                 topic_arn=self.monitoring.topic.topic_arn,
                 choose_instance_function=choose.function_name,
                 record_release_function=record.function_name,
+                **self._delivery(),
             ),
         )
+        self._answer_deliveries(function)
         self._ledger(function, "GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query")
         function.allow(["s3:GetObject"], [self.storage.artefacts.arn_for_objects(f"{Prefix.RUNS}*")])
         function.allow(["lambda:InvokeFunction"], [choose.function_arn, record.function_arn])
@@ -167,10 +170,31 @@ class RetrainingStack(Stack):
             },
         )
         function.run_on("OnPipelineEnd", "A training pipeline ended", pattern)
+        waits = events.EventPattern(
+            source=["aws.codepipeline"],
+            detail_type=[DELIVERY_ACTION],
+            detail={
+                "pipeline": [self.names.delivery_pipeline],
+                "stage": [self.names.delivery_stage(WAIT_STAGE)],
+                "state": ["STARTED"],
+            },
+        )
+        function.run_on("OnDeliveryWaits", "A push begins to wait for its release", waits)
         function.run_daily(
             "Settle what a lost event left behind", hour_utc=self.config.monitoring.check_hour_utc, minute=45
         )
         return function
+
+    def _delivery(self) -> dict[str, str]:
+        stage = self.names.delivery_stage(WAIT_STAGE)
+        return {"delivery_pipeline": self.names.delivery_pipeline, "delivery_stage": stage}
+
+    def _answer_deliveries(self, function: PythonFunction) -> None:
+        """One approval action of one pipeline; without a delivery there is no such pipeline, and nobody waits."""
+        pipeline = arn(self, "codepipeline", self.names.delivery_pipeline)
+        approval = f"{pipeline}/{self.names.delivery_stage(WAIT_STAGE)}/{WAIT_ACTION}"
+        function.allow(["codepipeline:GetPipelineState", "codepipeline:GetPipelineExecution"], [pipeline])
+        function.allow(["codepipeline:PutApprovalResult"], [approval])
 
     def _release_model(self) -> PythonFunction:
         choose, serving = self.training.choose_instance.function, self.config.serving
@@ -198,7 +222,7 @@ class RetrainingStack(Stack):
         # Its own template only: an inline or remote one could make anything that the stack's role may make.
         own_template = {"Null": {"cloudformation:TemplateUrl": "true"}}
         function.allow(["cloudformation:UpdateStack"], [stack], own_template)
-        # AWS's guide wants the stack's own role passed again, its API reference does not; a refusal would cost a release.
+        # AWS's guide wants the stack's own role passed again, its API reference does not; to be refused costs a release.
         allow_pass_role(function.role, self.storage.serving_deploy_role, to="cloudformation.amazonaws.com")
         pattern = events.EventPattern(
             source=["aws.sagemaker"],
@@ -224,8 +248,10 @@ class RetrainingStack(Stack):
                 topic_arn=self.monitoring.topic.topic_arn,
                 release_model_function=self.release_model.function.function_name,
                 min_requests=self.config.serving.release.min_requests,
+                **self._delivery(),
             ),
         )
+        self._answer_deliveries(function)
         self._ledger(function, "GetItem", "PutItem", "DeleteItem", "Query")
         self._let_look_after_serving(function)
         function.allow(["sagemaker:UpdateModelPackage"], [self._packages()])

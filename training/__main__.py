@@ -1,4 +1,4 @@
-"""The image's one entry point: `python -m training prepare | train | evaluate | serve`."""
+"""The image's one entry point: `python -m training prepare | train | evaluate | serve`; and `check_model`, by hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from training import paths
 from training.errors import Refused
 
 # Where SageMaker looks for the reason of a failure; a server has no such file.
-REASON_FILES = {"prepare": "message", "train": "failure", "evaluate": "message", "serve": None}
+REASON_FILES = {
+    "prepare": "message",
+    "train": "failure",
+    "evaluate": "message",
+    "serve": None,
+    "check_model": None,
+}
 REASON_BYTES = 1024
 
 

@@ -56,7 +56,7 @@ def predict(schema: Schema, fitted: Any, features: pd.DataFrame) -> NDArray[np.f
     if schema.task == "regression":
         values = fitted.predict(features)
     elif hasattr(fitted, "predict_proba"):
-        values = fitted.predict_proba(features)[:, 1]
+        values = _of_class_one(fitted.predict_proba(features))
     else:
         raise Refused("model.py: estimator() has no predict_proba; a binary TASK needs probabilities")
     values = np.asarray(values, dtype=np.float64)
@@ -66,6 +66,15 @@ def predict(schema: Schema, fitted: Any, features: pd.DataFrame) -> NDArray[np.f
             f"that are not finite, expected one finite number for each of {len(features)} rows"
         )
     return values
+
+
+def _of_class_one(probabilities: Any) -> Any:
+    shape = np.shape(probabilities)
+    if len(shape) != 2 or shape[1] != 2:
+        raise Refused(
+            f"model.py: predict_proba of estimator() answered {shape}, expected two columns: one a class"
+        )
+    return probabilities[:, 1]
 
 
 def to_onnx(schema: Schema, fitted: Any) -> bytes:

@@ -47,6 +47,13 @@ def install(account: Account) -> None:
 
 def build(account: Account, *, context: Path, dockerfile: Path, repository: str, tag: str) -> str:
     """Build the image, register it in ECR under its digest, and return its URI by digest."""
+    digest = assemble(account, context=context, dockerfile=dockerfile)
+    register(account, repository=repository, tag=tag, digest=digest)
+    return f"{account.id}.dkr.ecr.{account.region}.amazonaws.com/{repository}@{digest}"
+
+
+def assemble(account: Account, *, context: Path, dockerfile: Path) -> str:
+    """Build the image into a directory of its own; returns its digest."""
     with tempfile.TemporaryDirectory(dir=account.directory) as scratch:
         builder = Builder(context, Path(scratch))
         for instruction in docker.parse(dockerfile.read_text()):
@@ -54,11 +61,10 @@ def build(account: Account, *, context: Path, dockerfile: Path, repository: str,
         stage = builder.result(dockerfile)
         manifest = _manifest(stage)
         digest = "sha256:" + hashlib.sha256(manifest.encode()).hexdigest()
-        _keep(account, stage, digest, builder.notes)
+        _keep(account, stage, digest, manifest, builder.notes)
     for note in builder.notes:
-        account.journal.write("note", what=f"image {repository}: {note}")
-    _register(account, repository, tag, manifest, digest)
-    return f"{account.id}.dkr.ecr.{account.region}.amazonaws.com/{repository}@{digest}"
+        account.journal.write("note", what=f"image {digest[:19]}: {note}")
+    return digest
 
 
 def resolve(account: Account, image_uri: str) -> Image:
@@ -93,15 +99,16 @@ def _contents(root: Path) -> Iterator[str]:
 
 
 def _manifest(stage: Stage) -> str:
-    """An OCI manifest that depends on nothing but the files and the configuration."""
+    """Docker's own manifest, as SageMaker wants it; it depends on nothing but the files and the configuration."""
     content = "\n".join(_contents(stage.root)).encode()
     config = json.dumps(asdict(stage.config), sort_keys=True).encode()
-    oci = "application/vnd.oci.image"
+    docker_type = "application/vnd.docker"
+    layer = {"mediaType": f"{docker_type}.image.rootfs.diff.tar.gzip", **_descriptor(content)}
     manifest = {
         "schemaVersion": 2,
-        "mediaType": f"{oci}.manifest.v1+json",
-        "config": {"mediaType": f"{oci}.config.v1+json", **_descriptor(config)},
-        "layers": [{"mediaType": f"{oci}.layer.v1.tar", **_descriptor(content)}],
+        "mediaType": f"{docker_type}.distribution.manifest.v2+json",
+        "config": {"mediaType": f"{docker_type}.container.image.v1+json", **_descriptor(config)},
+        "layers": [layer],
     }
     return json.dumps(manifest, sort_keys=True)
 
@@ -114,20 +121,26 @@ def _directory(account: Account, digest: str) -> Path:
     return account.directory / "images" / digest.removeprefix("sha256:")
 
 
-def _keep(account: Account, stage: Stage, digest: str, notes: list[str]) -> None:
+def _keep(account: Account, stage: Stage, digest: str, manifest: str, notes: list[str]) -> None:
     directory = _directory(account, digest)
     if directory.is_dir():
         shutil.rmtree(directory)  # what ran from it may have left bytecode behind
     directory.mkdir(parents=True)
     shutil.move(stage.root, directory / "root")
     (directory / "image.json").write_text(json.dumps({"config": asdict(stage.config), "notes": notes}))
+    (directory / "manifest.json").write_text(manifest)
 
 
-def _register(account: Account, repository: str, tag: str, manifest: str, digest: str) -> None:
-    ecr = account.client("ecr")
+def register(account: Account, *, repository: str, tag: str, digest: str) -> None:
+    """Push an assembled image; a repository that scans on push scans it."""
+    ecr, manifest = account.client("ecr"), (_directory(account, digest) / "manifest.json").read_text()
     try:
         ecr.put_image(repositoryName=repository, imageManifest=manifest, imageTag=tag, imageDigest=digest)
     except ecr.exceptions.ImageAlreadyExistsException:
         found = ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])["imageDetails"]
         if found[0]["imageDigest"] != digest:  # else a push of what is there already, which changes nothing
             raise
+        return
+    found = ecr.describe_repositories(repositoryNames=[repository])["repositories"][0]
+    if found["imageScanningConfiguration"]["scanOnPush"]:
+        ecr.start_image_scan(repositoryName=repository, imageId={"imageDigest": digest})

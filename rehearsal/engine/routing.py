@@ -102,8 +102,8 @@ def _deliver(account: Account, rule: DeployedRule, target: Mapping[str, Any], ev
     service = target["Arn"].split(":")[2]
     if service not in SENDERS:
         raise Unsupported(
-            f"AWS::Events::Rule {rule.name} has the target {target['Arn']}: the local account delivers to Lambda, SQS "
-            "and SNS. Build it in rehearsal/engine/routing.py."
+            f"AWS::Events::Rule {rule.name} has the target {target['Arn']}: the local account delivers to Lambda, "
+            "SQS, SNS and CodePipeline. Build it in rehearsal/engine/routing.py."
         )
     try:
         SENDERS[service](account, rule, target, payload, event["id"])
@@ -140,7 +140,19 @@ def _to_sns(account: Account, rule: DeployedRule, target: Mapping[str, Any], pay
     sns.publish(TopicArn=arn, Message=_text(payload))
 
 
-SENDERS = {"lambda": _to_lambda, "sqs": _to_sqs, "sns": _to_sns}
+def _to_code_pipeline(
+    account: Account, _: DeployedRule, target: Mapping[str, Any], __: Any, ___: str
+) -> None:
+    """The target's own role starts the pipeline; the event says nothing to it."""
+    from rehearsal.engine.delivery import pipelines  # late: pipelines send events themselves
+
+    try:
+        pipelines.start_by_rule(account, target["Arn"], target.get("RoleArn", ""), SERVICE)
+    except PermissionError as refusal:
+        raise RefusedError(str(refusal)) from refusal
+
+
+SENDERS = {"lambda": _to_lambda, "sqs": _to_sqs, "sns": _to_sns, "codepipeline": _to_code_pipeline}
 
 
 def _send_to_queue(

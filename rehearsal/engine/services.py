@@ -18,6 +18,8 @@ from rehearsal.engine import (
     schedules,
     service_metrics,
 )
+from rehearsal.engine.delivery import builds, repositories
+from rehearsal.engine.delivery import pipelines as code_pipelines
 from rehearsal.engine.iam import gate
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 SERVICES = (
     *(gate, cloudformation, functions, routing, queues, schedules, alarms, service_metrics),
     *(registry, images, jobs, pipelines, endpoints),
+    *(repositories, builds, code_pipelines),
 )
 
 

@@ -73,6 +73,22 @@ def _dead_letter(facts: dict[str, Any]) -> str:
     return f"into {facts['queue']}"
 
 
+def _code_stage(facts: dict[str, Any]) -> str:
+    tail = f": {facts['reason']}" if facts["reason"] else ""
+    return f"{facts['pipeline']} {facts['stage']} {facts['status']}{tail}"
+
+
+def _build(facts: dict[str, Any]) -> str | None:
+    if facts["status"] == "SUCCEEDED":
+        return None
+    last = [line for line in facts["output"].splitlines() if line.strip()][-1:]
+    return f"{facts['project']} {facts['status']} at `{facts['failed']}`: {''.join(last)}"
+
+
+def _not_run(facts: dict[str, Any]) -> str:
+    return f"{facts['command']} NOT RUN here: {facts['why']}"
+
+
 LINES = {
     "stack": _stack,
     "job": _job,
@@ -81,6 +97,9 @@ LINES = {
     "endpoint": _endpoint,
     "invocation": _invocation,
     "dead-letter": _dead_letter,
+    "code-stage": _code_stage,
+    "build": _build,
+    "not-run": _not_run,
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from domain.names import Prefix
 from rehearsal.engine import alarms
 from rehearsal.scenarios.finding import Finding
-from rehearsal.scenarios.neighbour import NEAR_MISSES
+from rehearsal.scenarios.neighbour import DELIVERY, NEAR_MISSES
 from rehearsal.scenarios.permissions import check_permissions
 from rehearsal.scenarios.turn import Outcome
 
@@ -56,30 +56,25 @@ def _stacks(outcome: Outcome) -> Iterator[Finding]:
         )
 
 
+def _pushes(outcome: Outcome) -> Iterator[Finding]:
+    """Only pushes that came due: one that fell behind an early end proves nothing."""
+    if outcome.pipeline is None:
+        return
+    for pushed in outcome.pushed:
+        where = f"{pushed.end}, {pushed.status}: {pushed.stages} {pushed.reasons}"
+        sentence = f"{pushed.push.message} ({pushed.push.at:%d %B}) ends as {pushed.push.end}"
+        yield Finding(sentence, pushed.end == pushed.push.end, where)
+    said = all(pushed.not_run for pushed in outcome.pushed if pushed.end != "refused-by-verify")
+    yield Finding("a push says what did not run here", said and bool(outcome.pushed), str(outcome.pushed))
+
+
 def _first_model(outcome: Outcome) -> Iterator[Finding]:
-    answer = outcome.pushed[0].answer if outcome.pushed else {}
-    decision = answer.get("decision", {})
+    decision = outcome.first_training.get("decision", {})
     started = decision.get("verdict") == "start"
-    yield Finding("the first push starts a training run", started, f"start_training: {decision}")
+    yield Finding("a push starts the first training run", started, f"start_training: {decision}")
     releases = outcome.deployment.ledger_bodies("RELEASE")
     live = [release for release in releases if release["outcome"] == "live"]
     yield Finding("the first model is released and live", bool(live), _why_not_live(outcome))
-
-
-def _pushes(outcome: Outcome) -> Iterator[Finding]:
-    """Only pushes that were due: one that fell behind an early end proves nothing."""
-    gates = [d for d in outcome.deployment.ledger_bodies("DECISION") if d["kind"] == "gate"]
-    refused = {d["subject"].split("/")[0]: d for d in gates if d["verdict"] == "refused"}
-    for pushed in outcome.pushed[1:]:
-        decision = pushed.answer["decision"]
-        got = "nothing-new" if pushed.run_id is None else "released"
-        if pushed.run_id in refused:
-            got, decision = "refused-by-gate", refused[pushed.run_id]
-        yield Finding(
-            f"{pushed.push.what} ({pushed.push.at:%d %B}) ends as {pushed.push.expected}",
-            got == pushed.push.expected,
-            f"{got}: {'; '.join(decision['reasons'])}",
-        )
 
 
 def _why_not_live(outcome: Outcome) -> str:
@@ -191,13 +186,12 @@ def _coverage(outcome: Outcome) -> Iterator[Finding]:
     prefix = f"{deployment.names.deployment}-"
     delivered = {e.facts["rule"] for e in journal.of("delivery") if e.facts["ok"]}
     rules = deployment.account.client("events").list_rules()["Rules"]
-    idle = sorted(
-        rule["Name"]
-        for rule in rules
-        if rule["Name"].startswith(prefix)
-        and rule["Name"] not in delivered
-        and ONLY_ON_A_ROLLBACK not in rule["Name"]
-    )
+    ours = [rule for rule in rules if rule["Name"].startswith(prefix)]
+    if outcome.pipeline is None:  # deployed directly, so no push waits for anything
+        ours = [rule for rule in ours if "aws.codepipeline" not in rule.get("EventPattern", "")]
+    if all(pushed.end != "rolled-back" for pushed in outcome.pushed):
+        ours = [rule for rule in ours if ONLY_ON_A_ROLLBACK not in rule["Name"]]
+    idle = sorted(rule["Name"] for rule in ours if rule["Name"] not in delivered)
     yield Finding("every rule delivered an event", not idle, f"never matched: {', '.join(idle)}")
     invoked = {e.facts["function"] for e in journal.of("invocation") if e.facts["ok"]}
     functions = deployment.account.client("lambda").list_functions()["Functions"]
@@ -270,7 +264,7 @@ def _neighbour(outcome: Outcome) -> Iterator[Finding]:
     kinds = {miss.detail_type for miss in outcome.near_misses}
     yield Finding(
         "no rule takes a neighbour's event",
-        not through and kinds == set(NEAR_MISSES),
+        not through and kinds == set(NEAR_MISSES) - (set() if outcome.pipeline else {DELIVERY}),
         where or f"sent: {sorted(kinds)}",
     )
 
@@ -283,8 +277,8 @@ def _isolation(_: Outcome) -> Iterator[Finding]:
 EXPECTATIONS: tuple[Expectation, ...] = (
     _to_the_end,
     _stacks,
-    _first_model,
     _pushes,
+    _first_model,
     _serving,
     _data,
     _loop,

@@ -12,6 +12,7 @@ from typing import Any
 
 from rehearsal.engine import Account, routing
 
+DELIVERY = "CodePipeline Action Execution State Change"
 NEAR_MISSES: dict[str, dict[str, Any]] = {
     "CloudWatch Alarm State Change": {
         "source": "com.neighbour",
@@ -36,6 +37,13 @@ NEAR_MISSES: dict[str, dict[str, Any]] = {
         "detail-type": "Neighbour Stack Status Change",
         "detail.stack-id": "arn:aws:cloudformation:us-east-1:123456789012:stack/neighbour-serving/1",
         "detail.status-details.status": "UPDATE_IN_PROGRESS",
+    },
+    DELIVERY: {
+        "source": "com.neighbour",
+        "detail-type": "Neighbour Action Execution State Change",
+        "detail.pipeline": "neighbour-delivery",
+        "detail.stage": "prod-Wait",
+        "detail.state": "FAILED",
     },
 }
 

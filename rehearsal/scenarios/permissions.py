@@ -8,7 +8,8 @@ from rehearsal.engine.iam import grants
 from rehearsal.engine.iam.grants import RoleGrant
 from rehearsal.scenarios import unused_grants
 from rehearsal.scenarios.finding import Finding
-from rehearsal.scenarios.turn import FLIGHTS, Outcome
+from rehearsal.scenarios.flights import FLIGHTS
+from rehearsal.scenarios.turn import Outcome
 
 
 def deployed_grants(outcome: Outcome) -> list[RoleGrant]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from config.delivery import Delivery
 from rehearsal.scenarios import neighbour
 from rehearsal.scenarios.dataset import hours
-from rehearsal.scenarios.deployment import ROOT, Deployment
+from rehearsal.scenarios.deployment import Deployment
 from rehearsal.scenarios.neighbour import NearMiss
 from rehearsal.scenarios.parity import Parity, check_parity
-from rehearsal.scenarios.pushes import MODEL, MODELS, Push, Pushed, carry_out
+from rehearsal.scenarios.pushes import Push, Pushed, Pusher
 from rehearsal.scenarios.traffic import World
 
 
@@ -26,31 +28,18 @@ class Scenario:
     """File names of the tables that are there before the start."""
     start: datetime
     end: datetime
-    pushes: tuple[Push, ...]
-    """In the order of their times; the first one brings the first model."""
+    pushes: tuple[Push, ...] = ()
+    """What the owner pushes while the model lives, in the order of their times."""
     retrains: int = 1
     """How many runs an alarm must have started at least."""
 
 
-FLIGHTS = Scenario(
-    name="flights",
-    tables=ROOT / "examples" / "flights",
-    history=("2013-01.csv.gz", "2013-02.csv.gz"),
-    start=datetime(2013, 3, 1, tzinfo=UTC),
-    end=datetime(2013, 7, 16, tzinfo=UTC),
-    pushes=(
-        Push(datetime(2013, 2, 28, 22, tzinfo=UTC), "the first commit", "released"),
-        Push(datetime(2013, 3, 20, 15, tzinfo=UTC), "a typo in the README", "nothing-new"),
-        Push(
-            datetime(2013, 4, 10, 15, tzinfo=UTC),
-            "a model that knows no weather",
-            "refused-by-gate",
-            {MODEL: MODELS / "coarse.py"},
-        ),
-        Push(datetime(2013, 4, 11, 15, tzinfo=UTC), "that model taken back", "nothing-new"),
-    ),
-    retrains=2,
-)
+@dataclass(frozen=True)
+class Pipeline:
+    """The delivery pipeline as its configuration and the cloud assembly have it."""
+
+    delivery: Delivery
+    assembly: Path
 
 
 @dataclass
@@ -59,17 +48,22 @@ class Outcome:
 
     scenario: Scenario
     deployment: Deployment
-    pushed: list[Pushed] = field(default_factory=list)
+    image_digest: str = ""
+    first_training: dict[str, Any] = field(default_factory=dict)
     world: World | None = None
     parity: Parity | None = None
     near_misses: list[NearMiss] = field(default_factory=list)
+    pipeline: Pipeline | None = None
+    """By which the deployment is brought up; without one it is deployed directly."""
+    pusher: Pusher | None = None
+    pushed: list[Pushed] = field(default_factory=list)
     stopped: str = ""
     """Why the scenario could not be played to its end."""
 
 
-def play(deployment: Deployment, scenario: Scenario) -> Outcome:
+def play(deployment: Deployment, scenario: Scenario, pipeline: Pipeline | None = None) -> Outcome:
     """Play the scenario to its end, or to the point at which it cannot go on; `stopped` then says why."""
-    outcome = Outcome(scenario, deployment)
+    outcome = Outcome(scenario, deployment, pipeline=pipeline)
     try:
         _play(outcome)
     except Exception as error:  # the findings say more than a traceback
@@ -78,17 +72,57 @@ def play(deployment: Deployment, scenario: Scenario) -> Outcome:
 
 
 def _play(outcome: Outcome) -> None:
-    deployment, scenario = outcome.deployment, outcome.scenario
-    deployment.deploy()
-    deployment.upload_history([scenario.tables / name for name in scenario.history])
-    deployment.call("build_snapshot", {})
-    _push(outcome)
+    deployment = outcome.deployment
+    bring_up = _by_push if outcome.pipeline else _directly
+    bring_up(outcome)
     schema = live_schema(deployment)
     if schema is None:
         return
     outcome.world = World(deployment, schema["features"], schema["target"])
     _live(outcome, time=schema["time"])
     outcome.near_misses = neighbour.make_noise(deployment.account)
+
+
+def _directly(outcome: Outcome) -> None:
+    """`make deploy`, and a person asks for the first run."""
+    deployment = outcome.deployment
+    deployment.deploy()
+    outcome.image_digest = deployment.push_image()
+    _bring_table(outcome)
+    request = {"cause": "push", "incident": outcome.image_digest}
+    outcome.first_training = deployment.call("start_training", request)
+    deployment.account.pump()
+
+
+def _by_push(outcome: Outcome) -> None:
+    """`cdk deploy`, and then everything by pushes: the first finds no table, the second trains on it."""
+    deployment, pipeline = outcome.deployment, outcome.pipeline
+    assert pipeline
+    outcome.pusher = Pusher.deploy(deployment, pipeline.delivery, pipeline.assembly)
+    now = deployment.account.clock.now()
+    _push(outcome, Push(now, "the first push", "nothing-new"))
+    if outcome.pushed[0].status != "SUCCEEDED":
+        return
+    _bring_table(outcome)
+    _push(outcome, Push(now, "the table came", "released", {"docs/data.md": "The table came.\n"}))
+    outcome.first_training = _first_start(deployment)
+
+
+def _push(outcome: Outcome, push: Push) -> None:
+    assert outcome.pusher
+    outcome.pushed.append(outcome.pusher.push(push))
+
+
+def _bring_table(outcome: Outcome) -> None:
+    scenario = outcome.scenario
+    outcome.deployment.upload_history([scenario.tables / name for name in scenario.history])
+    outcome.deployment.call("build_snapshot", {})
+
+
+def _first_start(deployment: Deployment) -> dict[str, Any]:
+    """What `start_training` decided when it first started a run, as its answer has it."""
+    decided = [body for body in deployment.ledger_bodies("DECISION") if body["kind"] == "training"]
+    return {"decision": next((body for body in decided if body["verdict"] == "start"), {})}
 
 
 def live_schema(deployment: Deployment) -> dict[str, Any] | None:
@@ -104,40 +138,31 @@ def live_schema(deployment: Deployment) -> dict[str, Any] | None:
 def _live(outcome: Outcome, *, time: str) -> None:
     scenario, world, account = outcome.scenario, outcome.world, outcome.deployment.account
     assert world is not None
+    pushes = deque(scenario.pushes if outcome.pusher else ())
     for hour in hours(scenario.tables, time=time, start=scenario.start, end=scenario.end):
         if hour.at < account.clock.now():
             continue  # the first model was still in training
-        _do_what_is_due(outcome, until=hour.at)
+        _do_what_is_due(outcome, pushes, until=hour.at)
         account.advance_to(hour.at)
         answer = world.ask(hour)
         if outcome.parity is None:
             outcome.parity = check_parity(outcome.deployment, answer)
-    _do_what_is_due(outcome, until=scenario.end + timedelta(days=1))
-    account.advance_to(scenario.end + timedelta(days=1))
+    end = scenario.end + timedelta(days=1)
+    _do_what_is_due(outcome, pushes, until=end)
+    account.advance_to(end)
 
 
-def _do_what_is_due(outcome: Outcome, *, until: datetime) -> None:
-    """Labels and pushes, each at its own time."""
+def _do_what_is_due(outcome: Outcome, pushes: deque[Push], *, until: datetime) -> None:
+    """Labels and pushes, each at its own time; a push may last, and what came due meanwhile comes after it."""
     world, account = outcome.world, outcome.deployment.account
     assert world is not None
     while True:
-        labels, push = world.labels_due(), _next_push(outcome)
-        at = min(time for time in (labels, push, until + timedelta(seconds=1)) if time)
-        if at > until:
+        labels, push = world.labels_due(), pushes[0].at if pushes else None
+        due = min((at for at in (labels, push) if at and at <= until), default=None)
+        if due is None:
             return
-        account.advance_to(max(at, account.clock.now()))
-        if at == labels:
+        account.advance_to(max(due, account.clock.now()))
+        if due == labels:
             world.deliver_labels()
         else:
-            _push(outcome)
-
-
-def _next_push(outcome: Outcome) -> datetime | None:
-    left = outcome.scenario.pushes[len(outcome.pushed) :]
-    return left[0].at if left else None
-
-
-def _push(outcome: Outcome) -> None:
-    push = outcome.scenario.pushes[len(outcome.pushed)]
-    checkout = outcome.deployment.account.directory / "checkout"
-    outcome.pushed.append(carry_out(outcome.deployment, push, checkout))
+            _push(outcome, pushes.popleft())

@@ -13,7 +13,7 @@ import botocore.session
 
 from config.schema import ROOT
 
-SERVICES = ("cloudformation", "cloudwatch", "dynamodb", "s3", "sagemaker", "sns", "ssm")
+SERVICES = ("cloudformation", "cloudwatch", "codepipeline", "dynamodb", "s3", "sagemaker", "sns", "ssm")
 PARAMETERS = {name: name for name in SERVICES} | {"functions": "lambda"}
 """What a parameter of this name holds: a client of this service."""
 ACTIONS = {

@@ -89,12 +89,30 @@ def rollback_event(
     return alarm_event(name, state)
 
 
+def delivery_event(
+    pipeline: str = "tideline-delivery", stage: str = "dev-Wait", state: str = "STARTED"
+) -> Event:
+    detail = {
+        "pipeline": pipeline,
+        "execution-id": "11111111-2222-3333-4444-555555555555",
+        "stage": stage,
+        "action": "Release",
+        "state": state,
+        "region": "us-east-1",
+        "type": {"owner": "AWS", "provider": "Manual", "category": "Approval", "version": "1"},
+        "version": 1.0,
+    }
+    arn = ARN.format(service="codepipeline", resource=pipeline)
+    return envelope("aws.codepipeline", "CodePipeline Action Execution State Change", arn, detail)
+
+
 RULES: dict[str, Callable[..., Event]] = {
     "OnDrift": alarm_event,
     "OnPipelineEnd": pipeline_event,
     "OnApproval": package_event,
     "OnServingSettled": stack_event,
     "OnRollbackAlarm": rollback_event,
+    "OnDeliveryWaits": delivery_event,
 }
 PARSERS: dict[str, Callable[[Event], object]] = {
     "OnDrift": lambda e: events.parse_alarm(e, alarm_name="tideline-dev-loss"),
@@ -102,6 +120,9 @@ PARSERS: dict[str, Callable[[Event], object]] = {
     "OnApproval": lambda e: events.parse_approval(e, group="tideline-dev"),
     "OnServingSettled": lambda e: events.parse_stack_settled(e, stack="tideline-dev-serving"),
     "OnRollbackAlarm": lambda e: events.parse_rollback_alarm(e, deployment="tideline-dev"),
+    "OnDeliveryWaits": lambda e: events.parse_delivery_waits(
+        e, pipeline="tideline-delivery", stage="dev-Wait"
+    ),
 }
 NEAR_MISSES = [
     ("OnDrift", alarm_event(name="tideline-dev-silence")),
@@ -121,6 +142,10 @@ NEAR_MISSES = [
     ("OnRollbackAlarm", rollback_event(name="tideline-prod-000042-0123abcd-rollback-latency")),
     ("OnRollbackAlarm", rollback_event(name="tideline-dev-x1-000042-0123abcd-rollback-latency")),
     ("OnRollbackAlarm", rollback_event(state="OK")),
+    ("OnDeliveryWaits", delivery_event(pipeline="other-delivery")),
+    ("OnDeliveryWaits", delivery_event(stage="prod-Wait")),
+    ("OnDeliveryWaits", delivery_event(stage="dev-Prove")),
+    ("OnDeliveryWaits", delivery_event(state="SUCCEEDED")),
 ]
 ON_THE_WAY = [
     ("OnPipelineEnd", pipeline_event(status="Executing")),
@@ -217,6 +242,7 @@ def test_every_rule_reaches_the_function_that_understands_it(dev: Deployment) ->
         "OnApproval": "tideline-dev-release-model",
         "OnServingSettled": "tideline-dev-record-release",
         "OnRollbackAlarm": "tideline-dev-record-release",
+        "OnDeliveryWaits": "tideline-dev-reconcile",
     }
 
 

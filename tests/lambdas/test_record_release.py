@@ -33,6 +33,8 @@ SETTINGS = RecordReleaseSettings(
     topic_arn="",
     release_model_function="release",
     min_requests=10,
+    delivery_pipeline="tideline-delivery",
+    delivery_stage="dev-Wait",
 )
 ALARM = f"{config_name('000002')}-rollback-latency"
 

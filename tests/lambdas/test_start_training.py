@@ -264,3 +264,20 @@ def test_the_champion_is_laid_beside_the_plan_for_the_gate(local: Local, ask: As
 def test_a_request_that_names_no_cause_or_no_incident_is_refused(local: Local, event: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"got .*(allowed|name what asked)"):
         local.run(start_training, SETTINGS, event)
+
+
+EXECUTION = "11111111-2222-3333-4444-555555555555"
+
+
+def test_a_push_waits_for_the_run_that_it_starts_and_is_asked_of_once(local: Local, ask: Ask) -> None:
+    ask({**PUSH, "delivery": EXECUTION})
+    ask({**PUSH, "delivery": EXECUTION})
+    (waiting,) = local.ledger.deliveries_waiting()
+    assert (waiting["execution"], waiting["run_id"]) == (EXECUTION, "run-064a26ca2559d02e")
+
+
+def test_a_push_that_trains_nothing_waits_for_nothing(local: Local, ask: Ask) -> None:
+    ask()
+    settle(local.ledger, "Succeeded")
+    assert ask({**PUSH, "delivery": EXECUTION}) == ("skip", "done-before")
+    assert local.ledger.deliveries_waiting() == []

@@ -14,8 +14,9 @@ from rehearsal.engine import Account
 from rehearsal.scenarios import bad_release
 from rehearsal.scenarios.dataset import hours
 from rehearsal.scenarios.deployment import Deployment
+from rehearsal.scenarios.flights import FLIGHTS
 from rehearsal.scenarios.traffic import World
-from rehearsal.scenarios.turn import FLIGHTS, live_schema
+from rehearsal.scenarios.turn import live_schema
 from tests.rehearsal.conftest import CONFIG
 
 pytestmark = pytest.mark.slow

@@ -73,6 +73,7 @@ def test_no_policy_reaches_beyond_this_deployment_and_account(deployment: Deploy
         r":log-group:/aws/sagemaker/(Training|Processing)Jobs(:\*)?$",
         r":parameter/cdk-bootstrap/hnb659fds/version$",
         rf":parameter/{deployment.config.name}/{deployment.config.environment}/releases/\*$",
+        rf":codepipeline:[\w-]+:\d+:{deployment.config.name}-delivery(/{deployment.config.environment}-Wait/Release)?$",
     )
     brought = [str(value) for value in deployment.config.bring.model_dump().values() if value]
     for where, statement in statements(deployment):

@@ -167,7 +167,7 @@ def _rollback_reason(events: list[dict[str, Any]]) -> str:
 
 def _selected(directory: Path, only: Sequence[str] | None) -> list[StackArtifact]:
     """The stacks in the order of their dependencies."""
-    found = {stack.id: stack for stack in _stacks(directory)}
+    found = {stack.id: stack for stack in stacks(directory)}
     ordered: dict[str, StackArtifact] = {}
 
     def visit(stack: StackArtifact) -> None:
@@ -185,8 +185,12 @@ def _selected(directory: Path, only: Sequence[str] | None) -> list[StackArtifact
     return [stack for stack in ordered.values() if only is None or stack.name in only]
 
 
-def _stacks(directory: Path, prefix: str = "") -> Iterator[StackArtifact]:
+def stacks(directory: Path) -> list[StackArtifact]:
     """Every stack of the assembly and of the assemblies inside it (CDK Stages)."""
+    return list(_stacks(directory))
+
+
+def _stacks(directory: Path, prefix: str = "") -> Iterator[StackArtifact]:
     manifest = json.loads((directory / "manifest.json").read_text())
     for artifact_id, artifact in manifest["artifacts"].items():
         properties = artifact.get("properties", {})

@@ -9,6 +9,7 @@ from rehearsal.engine.account import Unsupported
 from rehearsal.engine.cloudformation import (
     resources_compute,
     resources_data,
+    resources_delivery,
     resources_messaging,
     resources_sagemaker,
     resources_storage,
@@ -24,6 +25,7 @@ KINDS: dict[str, type[ResourceType]] = {
     for module in (
         resources_compute,
         resources_data,
+        resources_delivery,
         resources_messaging,
         resources_sagemaker,
         resources_storage,

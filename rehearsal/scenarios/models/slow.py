@@ -6,6 +6,7 @@ the image as training/slow.py, and WRAPPED is appended to training/model.py.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from skl2onnx import update_registered_converter
@@ -25,6 +26,11 @@ _fast = estimator
 def estimator():
     return slow_down(_fast())
 """
+
+
+def text() -> str:
+    """This file, as it goes into the image."""
+    return Path(__file__).read_text()
 
 
 class Detour(TransformerMixin, BaseEstimator):  # type: ignore[misc]

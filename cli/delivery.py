@@ -1,0 +1,80 @@
+"""What the steps of the delivery pipeline call, and a person can too: train because of a push, and push a commit."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from cli.serving import live_release
+from cli.source import Aws, CommandError
+from config.delivery import Delivery, S3Zip
+from domain.names import delivery_name
+
+NOTHING_NEW = ("nothing-new", "done-before")
+
+
+def ask_to_train(aws: Aws, *, cause: str, incident: str, delivery: str) -> tuple[str, dict[str, str]]:
+    """Ask the one door. Returns a sentence, and the variables on which the next stages depend."""
+    event = {"cause": cause, "incident": incident, **({"delivery": delivery} if delivery else {})}
+    answer = call_start_training(aws, event)
+    decision, plan = answer["decision"], answer["plan"]
+    reasons = "; ".join(decision["reasons"])
+    if decision["verdict"] == "start":
+        told = f"{plan['run_id']} trains: {reasons}"
+        return told, {"TRAINING": "started", "RUN_ID": plan["run_id"], "SERVES": "yes"}
+    new = "nothing new, " if decision["rule"] in NOTHING_NEW else ""
+    serves = "yes" if live_release(aws) else "no"
+    return f"{new}nothing trained: {reasons}", {"TRAINING": "nothing", "RUN_ID": "none", "SERVES": serves}
+
+
+def call_start_training(aws: Aws, event: dict[str, Any]) -> dict[str, Any]:
+    """Invoke the function; raises CommandError with its own error."""
+    answer = aws.client("lambda").invoke(
+        FunctionName=aws.names.function("start_training"), Payload=json.dumps(event).encode()
+    )
+    body: dict[str, Any] = json.loads(answer["Payload"].read())
+    if "FunctionError" in answer:
+        raise CommandError(f"start_training failed: {body.get('errorType')}: {body.get('errorMessage')}")
+    return body
+
+
+def write_variables(path: Path, variables: Mapping[str, str]) -> None:
+    """A file that a shell reads with `.`: how a step hands values to those after it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()))
+
+
+def push(delivery: Delivery, root: Path, revision: str) -> str:
+    """Put a zip of a commit where the pipeline waits for it."""
+    source = delivery.source
+    if source.connection or source.codecommit:
+        raise CommandError("this delivery takes its source from a repository: git push starts it")
+    zip_ = source.s3 or S3Zip()
+    bucket = zip_.bucket or _bucket_of(delivery)
+    body = _git(root, "archive", "--format=zip", revision)
+    commit, _, summary = _git(root, "log", "-1", "--format=%H %s", revision).decode().strip().partition(" ")
+    shown = f"{commit[:12]} {summary}".encode("ascii", "replace").decode()
+    boto3.client("s3", region_name=delivery.region).put_object(
+        Bucket=bucket, Key=zip_.key, Body=body, Metadata={"codepipeline-artifact-revision-summary": shown}
+    )
+    return f"pushed {shown} to s3://{bucket}/{zip_.key}; {delivery_name(delivery.name)} takes it from here"
+
+
+def _bucket_of(delivery: Delivery) -> str:
+    cloudformation = boto3.client("cloudformation", region_name=delivery.region)
+    stack = cloudformation.describe_stacks(StackName=delivery_name(delivery.name))["Stacks"][0]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+    return str(outputs["SourceBucketName"])
+
+
+def _git(root: Path, *command: str) -> bytes:
+    done = subprocess.run(["git", *command], cwd=root, capture_output=True, check=False)
+    if done.returncode:
+        raise CommandError(f"git {command[0]} failed: {done.stderr.decode().strip()[-300:]}")
+    return done.stdout

@@ -1,0 +1,1 @@
+"""What carries a push into the account: CodePipeline, CodeBuild, and local repositories in the place of hosted ones."""

@@ -1,0 +1,115 @@
+"""`cdk deploy` in a build: synthesise in the checkout, then deploy the selected stacks as the CLI does."""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import json
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rehearsal.engine import roles
+from rehearsal.engine.account import Unsupported
+from rehearsal.engine.cloudformation import assembly
+from rehearsal.engine.cloudformation.assembly import DeploymentFailed, StackArtifact
+from rehearsal.engine.cloudformation.bootstrap import QUALIFIER
+from rehearsal.engine.delivery.builds import SERVICE
+from rehearsal.engine.delivery.shims import Answer, Command, Tool
+
+if TYPE_CHECKING:
+    from rehearsal.engine.account import Account
+
+
+def tool(account: Account) -> Tool:
+    def cdk(command: Command) -> Answer:
+        if command.argv[1:2] != ("deploy",):
+            raise Unsupported(
+                f"cdk {command.argv[1]}: not built; build it in rehearsal/engine/delivery/cdk.py"
+            )
+        refused = _may_not_deploy(account, command.role_arn)
+        if refused:
+            return Answer(1, err=refused)
+        given = _parser().parse_args(list(command.argv[2:]))
+        outdir = command.cwd / "cdk.out"
+        problem = synthesise(command.cwd, outdir, dict(command.environment))
+        if problem:
+            return Answer(1, err=problem)
+        return _deploy(account, outdir, given.patterns, given.parameters)
+
+    return cdk
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    parser.add_argument("patterns", nargs="*")
+    parser.add_argument("--require-approval")
+    parser.add_argument("--parameters", action="append", default=[])
+    return parser
+
+
+def _may_not_deploy(account: Account, role_arn: str) -> str:
+    """The CLI acts under the bootstrap's deploy role; the build's own role must be allowed to assume it."""
+    name = f"cdk-{QUALIFIER}-deploy-role-{account.id}-{account.region}"
+    deploy_role = f"arn:aws:iam::{account.id}:role/{name}"
+    refused = roles.refusal(account, role_arn, SERVICE, "sts:AssumeRole", deploy_role)
+    return f"{refused}\n" if refused else ""
+
+
+def synthesise(directory: Path, outdir: Path, environment: dict[str, str]) -> str:
+    """Run the app of cdk.json as the CLI does; says what went wrong."""
+    settings = json.loads((directory / "cdk.json").read_text())
+    done = subprocess.run(
+        ["/bin/sh", "-c", settings["app"]],
+        cwd=directory,
+        env={
+            **environment,
+            "CDK_OUTDIR": str(outdir),
+            "CDK_CONTEXT_JSON": json.dumps(settings.get("context", {})),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return (done.stderr or done.stdout) if done.returncode else ""
+
+
+def _deploy(account: Account, outdir: Path, patterns: Sequence[str], parameters: Sequence[str]) -> Answer:
+    names = [stack.name for stack in select(assembly.stacks(outdir), patterns)]
+    if not names:
+        return Answer(1, err=f"No stacks match the name(s) {', '.join(patterns)}\n")
+    given: dict[str, dict[str, str]] = {}
+    for one in parameters:
+        stack, _, assignment = one.partition(":")
+        key, _, value = assignment.partition("=")
+        given.setdefault(stack, {})[key] = value
+    account.journal.write("tool", tool="cdk", arguments=["deploy", *patterns])
+    chosen = {stack: values for stack, values in given.items() if stack in names}
+    try:
+        assembly.deploy(account, outdir, only=names, parameters=chosen)
+    except DeploymentFailed as failed:
+        return Answer(1, err=f"❌ {failed}\n")
+    return Answer(out="".join(f"✅  {name}\n" for name in names))
+
+
+def select(stacks: Sequence[StackArtifact], patterns: Sequence[str]) -> list[StackArtifact]:
+    """The stacks whose path matches, and all that they depend on; without a pattern the one at the top level."""
+    by_id = {stack.id: stack for stack in stacks}
+    if patterns:
+        chosen = [s for s in stacks if any(fnmatch.fnmatchcase(s.display_name, p) for p in patterns)]
+    else:
+        chosen = [stack for stack in stacks if "/" not in stack.display_name]
+        if len(chosen) > 1:
+            raise ValueError("Since this app includes more than a single stack, specify which stacks to use")
+    found: dict[str, StackArtifact] = {}
+
+    def add(stack: StackArtifact) -> None:
+        for need in stack.dependencies:
+            if need in by_id and need not in found:
+                add(by_id[need])
+        found[stack.id] = stack
+
+    for stack in chosen:
+        add(stack)
+    return list(found.values())

@@ -1,0 +1,161 @@
+"""The delivery pipeline: what a bare `cdk deploy` deploys, and what deploys the rest at each push."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack, Tags
+from aws_cdk import aws_codepipeline as codepipeline
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from config.delivery import Delivery
+from domain.names import Names, delivery_name
+from stacks.delivery_projects import Projects
+from stacks.delivery_source import source_of
+from stacks.delivery_stages import Stage, check_stages, environment_stages
+from stacks.permissions import allow, arn
+
+ARTEFACT_DAYS = 30
+"""As long as a stage can be rolled back to what an earlier push put here."""
+ACCESS_LOG_DAYS = 90
+SOURCE = "Source"
+
+
+class DeliveryStack(Stack):
+    """The pipeline never changes itself: a push cannot widen its own rights. A person deploys this stack."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, delivery: Delivery, **kwargs: Any) -> None:
+        super().__init__(scope, construct_id, **kwargs)
+        self.delivery, self.pipeline_name = delivery, delivery_name(delivery.name)
+        self.key = self._key()
+        self.access_logs = self._access_logs()
+        self.artefacts = self.bucket("BuildArtefacts", expires=Duration.days(ARTEFACT_DAYS))
+        self.source = source_of(self)
+        self.role = self._role()
+        self.projects = Projects(self)
+        before = check_stages(self.projects)
+        names = [Names(delivery.name, environment) for environment in delivery.environments]
+        stages = [
+            stage
+            for i, one in enumerate(names)
+            for stage in environment_stages(self.projects, one, delivery, after=names[i - 1] if i else None)
+        ]
+        projects = [arn(self, "codebuild", f"project/{name}") for name in self.projects.names]
+        allow(self.role, ["codebuild:StartBuild", "codebuild:BatchGetBuilds"], projects)
+        pipeline = self._pipeline("Pipeline", self.pipeline_name, [*before, *stages], self.source.triggers())
+        self.source.start_on_change(pipeline)
+        if pull_requests := self.source.pull_requests():
+            self._pipeline("Checks", f"{self.pipeline_name}-checks", before, pull_requests)
+        self._finish()
+
+    def _finish(self) -> None:
+        for key, value in (("project", self.delivery.name), ("managed-by", "tideline")):
+            Tags.of(self).add(key, value)
+        if self.delivery.permissions_boundary_arn:
+            boundary = self.delivery.permissions_boundary_arn
+            policy = iam.ManagedPolicy.from_managed_policy_arn(self, "Boundary", boundary)
+            iam.PermissionsBoundary.of(self).apply(policy)
+        CfnOutput(self, "SourceIs", value=self.source.shown, description="Where a push comes from")
+
+    def _key(self) -> kms.Key:
+        key = kms.Key(
+            self,
+            "Key",
+            alias=f"alias/{self.pipeline_name}",
+            description=f"Sources, artefacts and build logs of {self.pipeline_name}",
+            enable_key_rotation=True,
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+        groups = arn(self, "logs", f"log-group:/aws/codebuild/{self.pipeline_name}-*")
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal(f"logs.{self.region}.amazonaws.com")],
+                actions=[
+                    "kms:Encrypt",
+                    "kms:Decrypt",
+                    "kms:ReEncrypt*",
+                    "kms:GenerateDataKey*",
+                    "kms:DescribeKey",
+                ],
+                resources=["*"],
+                conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
+            )
+        )
+        return key
+
+    def _access_logs(self) -> s3.Bucket:
+        return s3.Bucket(
+            self,
+            "AccessLogs",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            versioned=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            lifecycle_rules=[_lifecycle(Duration.days(ACCESS_LOG_DAYS))],
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+
+    def bucket(self, construct_id: str, *, expires: Duration | None = None) -> s3.Bucket:
+        """A private bucket under the delivery's key; the source's and the artefacts' are the two."""
+        return s3.Bucket(
+            self,
+            construct_id,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=self.key,
+            bucket_key_enabled=True,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            versioned=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            server_access_logs_bucket=self.access_logs,
+            server_access_logs_prefix=f"{construct_id.lower()}/",
+            lifecycle_rules=[_lifecycle(expires)],
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+
+    def _role(self) -> iam.Role:
+        """What the pipeline itself may do: read the source, keep artefacts, run its projects."""
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("codepipeline.amazonaws.com"))
+        allow(
+            role,
+            ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"],
+            [self.artefacts.arn_for_objects("*")],
+        )
+        allow(role, ["s3:ListBucket", "s3:GetBucketVersioning"], [self.artefacts.bucket_arn])
+        allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], [self.key.key_arn])
+        self.source.allow_reading(role)
+        return role
+
+    def _pipeline(
+        self, construct_id: str, name: str, stages: list[Stage], triggers: list[dict[str, Any]]
+    ) -> codepipeline.CfnPipeline:
+        first: Stage = {"name": SOURCE, "actions": [self.source.action()]}
+        pipeline = codepipeline.CfnPipeline(
+            self,
+            construct_id,
+            name=name,
+            pipeline_type="V2",
+            execution_mode=self.delivery.execution.upper(),
+            role_arn=self.role.role_arn,
+            artifact_store={
+                "type": "S3",
+                "location": self.artefacts.bucket_name,
+                "encryptionKey": {"type": "KMS", "id": self.key.key_arn},
+            },
+            stages=[first, *stages],
+            triggers=triggers or None,
+        )
+        pipeline.node.add_dependency(self.role)  # its policy too: a push may come at once
+        return pipeline
+
+
+def _lifecycle(expires: Duration | None) -> s3.LifecycleRule:
+    return s3.LifecycleRule(
+        expiration=expires,
+        noncurrent_version_expiration=Duration.days(ARTEFACT_DAYS),
+        abort_incomplete_multipart_upload_after=Duration.days(7),
+    )

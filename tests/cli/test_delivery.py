@@ -1,0 +1,240 @@
+"""What the steps of the delivery pipeline call: train because of a push, smoke, image, push."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from cli import image, smoke
+from cli.__main__ import main
+from cli.delivery import push, write_variables
+from cli.image import build_and_push, take_over
+from cli.source import Aws, CommandError
+from config.delivery import Delivery
+from domain.names import Names
+from domain.releases import ReleaseRecord, no_release
+
+PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/tideline-dev/7"
+RECORD = ReleaseRecord("000042", "s3://b/m.tar.gz", "repo@sha256:1", PACKAGE, ("ml.c5.large",)).to_parameter()
+FEATURES = {"place": "category", "heat": "number"}
+
+
+class Fake:
+    """The clients of a deployment: Serving's parameter, `start_training`, and the endpoint."""
+
+    def __init__(self) -> None:
+        self.release = RECORD
+        self.verdict, self.rule = "start", "push"
+        self.answer: Any = {"model": PACKAGE, "predictions": [0.1, 0.2, 0.3]}
+        self.sent: list[dict[str, Any]] = []
+
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:
+        parameter = {"ParameterKey": "Release", "ParameterValue": "/k", "ResolvedValue": self.release}
+        return {"Stacks": [{"StackName": StackName, "Parameters": [parameter]}]}
+
+    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:
+        self.sent.append({"function": FunctionName, **json.loads(Payload)})
+        decision = {"verdict": self.verdict, "rule": self.rule, "reasons": ["because"]}
+        plan = {"run_id": "run-1"} if self.verdict == "start" else None
+        return {"Payload": io.BytesIO(json.dumps({"decision": decision, "plan": plan}).encode())}
+
+    def invoke_endpoint(self, **request: Any) -> dict[str, Any]:
+        self.sent.append(request)
+        return {"Body": io.BytesIO(json.dumps(self.answer).encode())}
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
+    made = Fake()
+    monkeypatch.setattr(Aws, "client", lambda _self, _service: made)
+    return made
+
+
+def train(tmp_path: Path) -> dict[str, str]:
+    """What `./tideline train` leaves for the shell of the next stages."""
+    file = tmp_path / "build" / "variables.env"
+    command = ["train", "--incident", "sha256:1", "--delivery", "e-1", "--variables", str(file)]
+    assert main(command) == 0
+    lines = file.read_text().splitlines()
+    return dict(line.removeprefix("export ").split("=", 1) for line in lines)
+
+
+def test_a_push_that_trains_hands_on_the_run_on_which_it_waits(
+    fake: Fake, tmp_path: Path, capsys: Any
+) -> None:
+    assert train(tmp_path) == {"TRAINING": "started", "RUN_ID": "run-1", "SERVES": "yes"}
+    assert fake.sent == [
+        {
+            "function": "tideline-dev-start-training",
+            "cause": "push",
+            "incident": "sha256:1",
+            "delivery": "e-1",
+        }
+    ]
+    assert "run-1 trains: because" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [("nothing-new", "nothing new, nothing trained: because"), ("no-snapshot", "nothing trained: because")],
+)
+def test_a_push_that_trains_nothing_says_so_and_still_proves_what_serves(
+    fake: Fake, tmp_path: Path, capsys: Any, rule: str, told: str
+) -> None:
+    fake.verdict, fake.rule = "skip", rule
+    assert train(tmp_path) == {"TRAINING": "nothing", "RUN_ID": "none", "SERVES": "yes"}
+    assert capsys.readouterr().out.startswith(told)
+
+
+def test_before_the_first_model_there_is_nothing_to_prove(fake: Fake, tmp_path: Path) -> None:
+    fake.verdict, fake.release = "skip", no_release()
+    assert train(tmp_path)["SERVES"] == "no"
+
+
+def test_variables_are_quoted_for_the_shell(tmp_path: Path) -> None:
+    write_variables(tmp_path / "v", {"A": "it's $HOME"})
+    shown = subprocess.run(
+        ["sh", "-c", f'. {tmp_path}/v; printf %s "$A"'], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout == "it's $HOME"
+
+
+def test_smoke_passes_if_the_released_model_answers_each_row_with_a_finite_number(fake: Fake) -> None:
+    assert "tideline-dev/7 answers 3 rows" in smoke.smoke(aws(), FEATURES)
+    (request,) = fake.sent
+    rows = json.loads(request["Body"])["instances"]
+    assert rows[0] == {"place": "", "heat": None}
+    assert all(set(row) == set(FEATURES) for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ({"model": PACKAGE, "predictions": [0.1, float("nan"), 0.3]}, "expected finite numbers"),
+        ({"model": PACKAGE, "predictions": [0.1]}, "got 1 predictions for 3 rows"),
+        ({"model": "another", "predictions": [0.1, 0.2, 0.3]}, "is released"),
+        ("text", "got 0 predictions"),
+    ],
+)
+def test_smoke_fails_on_any_other_answer(fake: Fake, answer: Any, told: str) -> None:
+    fake.answer = answer
+    with pytest.raises(CommandError, match=told):
+        smoke.smoke(aws(), FEATURES)
+
+
+def test_smoke_fails_while_no_model_is_live(fake: Fake) -> None:
+    fake.release = no_release()
+    with pytest.raises(CommandError, match="no model is live"):
+        smoke.smoke(aws(), FEATURES)
+
+
+def aws(environment: str = "dev") -> Aws:
+    return Aws(Names("tideline", environment), "us-east-1")
+
+
+MANIFEST = {"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json"}
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
+    """Two repositories, and a docker that puts what it is told to push."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setattr(shutil, "which", lambda _: "/bin/docker")
+    for name in ("image.txt", "uv.txt"):
+        (tmp_path / "requirements").mkdir(exist_ok=True)
+        (tmp_path / "requirements" / name).write_text("x")
+    with mock_aws():
+        ecr = boto3.client("ecr", region_name="us-east-1")
+        for name in ("tideline-dev", "tideline-prod"):
+            ecr.create_repository(repositoryName=name)
+
+        def run(command: list[str], *, stdin: str | None = None) -> str:
+            calls.append(command[1])
+            if command[1] == "push" or "imagetools" in command:
+                target = next(word for word in reversed(command) if ":" in word and "@" not in word)
+                name, tag = target.removeprefix("--tag=").split("/", 1)[1].split(":")
+                manifest = json.dumps(MANIFEST)
+                digest = "sha256:" + hashlib.sha256(manifest.encode()).hexdigest()
+                ecr.put_image(repositoryName=name, imageManifest=manifest, imageTag=tag, imageDigest=digest)
+                ecr.start_image_scan(repositoryName=name, imageId={"imageTag": tag})
+            return ""
+
+        calls: list[str] = []
+        monkeypatch.setattr(image, "_run", run)
+        ecr.docker_calls = calls
+        yield ecr
+
+
+def test_the_same_content_is_built_once(registry: Any, tmp_path: Path) -> None:
+    digest = build_and_push(aws(), tmp_path)
+    assert digest.startswith("sha256:")
+    before = len(registry.docker_calls)
+    assert build_and_push(aws(), tmp_path) == digest
+    assert len(registry.docker_calls) == before
+
+
+def test_another_environment_takes_over_the_very_digest(registry: Any, tmp_path: Path) -> None:
+    digest = build_and_push(aws(), tmp_path)
+    assert take_over(aws("prod"), aws("dev"), tmp_path) == digest
+
+
+def test_an_image_that_was_not_built_cannot_be_taken_over(registry: Any, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"./tideline --env dev image"):
+        take_over(aws("prod"), aws("dev"), tmp_path)
+
+
+def test_a_critical_finding_of_the_scan_refuses_the_image(
+    registry: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finding = {"name": "CVE-2026-1", "severity": "CRITICAL"}
+    real = Aws.client
+
+    def client(self: Aws, service: str) -> Any:
+        ecr = real(self, service)
+        ecr.describe_image_scan_findings = lambda **_: {"imageScanFindings": {"findings": [finding]}}
+        ecr.get_waiter = lambda _: Waited()
+        return ecr
+
+    monkeypatch.setattr(Aws, "client", client)
+    with pytest.raises(CommandError, match="1 that are critical: CVE-2026-1; allowed: none"):
+        build_and_push(aws(), tmp_path)
+
+
+class Waited:
+    def wait(self, **_: Any) -> None:
+        return None
+
+
+def repository(directory: Path) -> Path:
+    who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    (directory / "a.txt").write_text("a")
+    for command in (["init", "-q"], ["add", "-A"], [*who, "commit", "-qm", "a change"]):
+        subprocess.run(["git", *command], cwd=directory, check=True, capture_output=True)
+    return directory
+
+
+def test_a_push_puts_a_zip_of_the_commit_where_the_pipeline_waits(registry: Any, tmp_path: Path) -> None:
+    s3 = boto3.client("s3", region_name="us-east-1")
+    s3.create_bucket(Bucket="source-bucket")
+    delivery = Delivery.model_validate({"name": "tideline", "source": {"s3": {"bucket": "source-bucket"}}})
+    assert "a change" in push(delivery, repository(tmp_path), "HEAD")
+    kept = s3.get_object(Bucket="source-bucket", Key="source.zip")
+    assert kept["Body"].read()[:2] == b"PK"
+    assert kept["Metadata"]["codepipeline-artifact-revision-summary"].endswith("a change")
+
+
+def test_a_delivery_from_a_repository_says_how_to_push(tmp_path: Path) -> None:
+    delivery = Delivery.model_validate({"name": "tideline", "source": {"codecommit": {"repository": "a"}}})
+    with pytest.raises(CommandError, match="git push"):
+        push(delivery, tmp_path, "HEAD")

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from domain.delivery import judge_wait
+
+RUN_ID = "run-0123456789abcdef"
+RUN: dict[str, Any] = {"plan": {"run_id": RUN_ID}, "status": "SETTLED", "outcome": "Succeeded"}
+PASSED = {"kind": "gate", "subject": RUN_ID, "verdict": "passed", "reasons": ["better"]}
+REFUSED = {"kind": "gate", "subject": RUN_ID, "verdict": "refused", "reasons": ["3% worse than the champion"]}
+PACKAGE = "arn:p/1"
+
+
+def release(outcome: str, run_id: str = RUN_ID) -> dict[str, Any]:
+    report = f"s3://artefacts/runs/{run_id}/report/report.json"
+    return {"release_id": "000001", "package_arn": PACKAGE, "report_uri": report, "outcome": outcome}
+
+
+def test_a_release_that_is_live_lets_the_push_go_on() -> None:
+    decision = judge_wait(RUN, [PASSED], [release("live")])
+    assert (decision.verdict, decision.rule) == ("approved", "live")
+
+
+def test_a_release_that_rolled_back_fails_the_push_with_its_reason() -> None:
+    failed = {
+        "kind": "release",
+        "subject": f"000001/{PACKAGE}",
+        "verdict": "failed",
+        "reasons": ["the endpoint runs another model"],
+    }
+    decision = judge_wait(RUN, [PASSED, failed], [release("failed")])
+    assert decision.verdict == "rejected"
+    assert "the endpoint runs another model" in decision.reasons
+
+
+def test_a_model_that_the_gate_refused_fails_the_push_with_the_gate_s_reason() -> None:
+    decision = judge_wait(RUN, [REFUSED], [])
+    assert (decision.verdict, decision.rule) == ("rejected", "no-model")
+    assert "3% worse than the champion" in decision.reasons
+
+
+def test_a_run_that_failed_fails_the_push() -> None:
+    failed = {
+        "kind": "gate",
+        "subject": RUN_ID,
+        "verdict": "none",
+        "reasons": ["the pipeline is Failed: boom"],
+    }
+    decision = judge_wait({**RUN, "outcome": "Failed"}, [failed], [])
+    assert decision.verdict == "rejected"
+    assert "the pipeline is Failed: boom" in decision.reasons
+
+
+@pytest.mark.parametrize("status", ["CLAIMED", "STARTED"])
+def test_a_run_in_training_lets_the_push_wait(status: str) -> None:
+    assert judge_wait({**RUN, "status": status}, [], []).verdict == "wait"
+
+
+def test_a_model_that_passed_lets_the_push_wait_for_a_person() -> None:
+    assert judge_wait(RUN, [PASSED], []).verdict == "wait"
+
+
+def test_the_release_of_another_run_is_no_answer() -> None:
+    assert judge_wait(RUN, [PASSED], [release("live", "run-ffffffffffffffff")]).verdict == "wait"
+
+
+def test_a_run_that_the_ledger_does_not_hold_fails_the_push() -> None:
+    assert judge_wait(None, [], []).rule == "no-run"

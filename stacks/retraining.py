@@ -222,7 +222,7 @@ class RetrainingStack(Stack):
         # Its own template only: an inline or remote one could make anything that the stack's role may make.
         own_template = {"Null": {"cloudformation:TemplateUrl": "true"}}
         function.allow(["cloudformation:UpdateStack"], [stack], own_template)
-        # AWS's guide wants the stack's own role passed again, its API reference does not; to be refused costs a release.
+        # AWS's guide wants the stack's own role passed again, its API reference does not; a refusal costs a release.
         allow_pass_role(function.role, self.storage.serving_deploy_role, to="cloudformation.amazonaws.com")
         pattern = events.EventPattern(
             source=["aws.sagemaker"],

@@ -41,12 +41,12 @@ FLIGHTS = Scenario(
         Push(_at(4, 10), "a model of the hour alone", "refused-by-gate", {MODEL: AS_IT_IS + COARSE}),
         Push(_at(4, 11), "that model taken back", "nothing-new", {MODEL: AS_IT_IS}),
         Push(
-            _at(5, 29),
+            _at(4, 25),
             "a model that is slow under load",
             "rolled-back",
             {MODEL: AS_IT_IS + slow.WRAPPED, "training/slow.py": slow.text()},
         ),
-        Push(_at(5, 30), "that one taken back", "nothing-new", {MODEL: AS_IT_IS, "training/slow.py": None}),
+        Push(_at(4, 26), "that one taken back", "nothing-new", {MODEL: AS_IT_IS, "training/slow.py": None}),
     ),
     retrains=2,
 )

@@ -20,8 +20,13 @@ AUTHOR = {"NAME": "rehearsal", "EMAIL": "rehearsal@example.com"}
 NOT_RUN = {
     "make test": "it takes minutes and was the machine's own to run before; its result is not known here"
 }
-SYNTH = {"CDK_VALIDATION": "false"}
-"""The rules of a synth take longer than all else in a push; `make test` runs them."""
+SYNTH = {
+    "CDK_VALIDATION": "false",
+    "JSII_RUNTIME_PACKAGE_CACHE_ROOT": os.environ.get(
+        "JSII_RUNTIME_PACKAGE_CACHE_ROOT", str(Path.home() / ".cache" / "aws" / "jsii" / "package-cache")
+    ),
+}
+"""The rules of a synth take longer than all else in a push; `make test` runs them. So would the CDK, unpacked anew."""
 CDK_OF_NODE = "require('child_process').spawnSync('cdk', process.argv.slice(2), {stdio: 'inherit'}).status"
 
 

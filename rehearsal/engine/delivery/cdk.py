@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import hashlib
 import json
+import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +24,8 @@ from rehearsal.engine.delivery.shims import Answer, Command, Tool
 if TYPE_CHECKING:
     from rehearsal.engine.account import Account
 
+BUILT = {".venv", "node_modules", "build", "cdk.out", "__pycache__"}
+
 
 def tool(account: Account) -> Tool:
     def cdk(command: Command) -> Answer:
@@ -32,8 +37,9 @@ def tool(account: Account) -> Tool:
         if refused:
             return Answer(1, err=refused)
         given = _parser().parse_args(list(command.argv[2:]))
-        outdir = command.cwd / "cdk.out"
-        problem = synthesise(command.cwd, outdir, dict(command.environment))
+        # The same files give the same assembly, so those of one commit are synthesised once.
+        outdir = account.directory / "synthesised" / _fingerprint(command.cwd)
+        problem = "" if outdir.exists() else synthesise(command.cwd, outdir, dict(command.environment))
         if problem:
             return Answer(1, err=problem)
         return _deploy(account, outdir, given.patterns, given.parameters)
@@ -57,6 +63,17 @@ def _may_not_deploy(account: Account, role_arn: str) -> str:
     return f"{refused}\n" if refused else ""
 
 
+def _fingerprint(directory: Path) -> str:
+    """A hash of all that the source brought; what was installed or built there does not count."""
+    digest = hashlib.sha256()
+    for parent, folders, files in os.walk(directory):
+        folders[:] = sorted(set(folders) - BUILT)
+        for name in sorted(files):
+            path = Path(parent) / name
+            digest.update(f"{path.relative_to(directory)}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
 def synthesise(directory: Path, outdir: Path, environment: dict[str, str]) -> str:
     """Run the app of cdk.json as the CLI does; says what went wrong."""
     settings = json.loads((directory / "cdk.json").read_text())
@@ -72,7 +89,10 @@ def synthesise(directory: Path, outdir: Path, environment: dict[str, str]) -> st
         text=True,
         check=False,
     )
-    return (done.stderr or done.stdout) if done.returncode else ""
+    if done.returncode:
+        shutil.rmtree(outdir, ignore_errors=True)
+        return done.stderr or done.stdout
+    return ""
 
 
 def _deploy(account: Account, outdir: Path, patterns: Sequence[str], parameters: Sequence[str]) -> Answer:

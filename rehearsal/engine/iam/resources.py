@@ -20,9 +20,9 @@ ALIASES = {
     "rolenamewithpath": ("rolename",),
     "policynamewithpath": ("policyname",),
     "topicname": ("name",),
+    "pipelinename": ("name",),
     "loggroupname": ("loggroupname",),
     "functionid": ("functionname",),
-    "alarmname": ("alarmnames",),
 }
 """Parameters that hold a variable of another name."""
 DRAWN_BY_AWS = {"id"}
@@ -75,7 +75,7 @@ def _arns(kind: ResourceKind, given: Mapping[str, Any], where: Where) -> Iterato
 
 
 def _values(variable: str, given: Mapping[str, Any]) -> Iterator[str]:
-    for name in (variable, *ALIASES.get(variable, ())):
+    for name in (variable, f"{variable}s", *ALIASES.get(variable, ())):
         value = given.get(name)
         for text in value if isinstance(value, list | tuple) else [value] if value else []:
             if isinstance(text, str) and not text.startswith("arn:"):

@@ -7,7 +7,7 @@ import json
 import shutil
 import signal
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
@@ -22,6 +22,20 @@ from rehearsal.scenarios.expectations import check
 from rehearsal.scenarios.quality import compare
 from rehearsal.scenarios.summary import print_summary, summarise
 from rehearsal.scenarios.turn import FLIGHTS, Scenario, live_schema, play
+from rehearsal.table.unusable import Unusable
+
+HELD, FAILED, UNUSABLE, REFUSED = 0, 1, 2, 3
+"""Exit codes: all held; an expectation did not; nothing was started; the gate refused the first model."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What is played, and where it comes from."""
+
+    scenario: Scenario
+    config: Path
+    assembly: Path
+    repository: Path = ROOT
 
 
 def arguments() -> argparse.Namespace:
@@ -40,16 +54,48 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--retrains", type=int, default=FLIGHTS.retrains, help="how many an alarm must start at least"
     )
+    own = parser.add_argument_group("your own table")
+    own.add_argument("--data", type=Path, help="a CSV file, plain or gzipped")
+    own.add_argument("--target", help="the column to predict")
+    own.add_argument("--time", help="the column that dates each row")
+    own.add_argument("--task", help="binary or regression (default: what the target looks like)")
     return parser.parse_args()
 
 
-def run(scenario: Scenario, *, config_path: Path, assembly: Path, out: Path, console: Console) -> dict:
+def stage(args: argparse.Namespace, console: Console) -> Stage:
+    """The example, or the table that somebody brings."""
+    if args.data is not None:
+        return own_stage(args, console)
+    clear(args.out)
+    end = args.until.replace(tzinfo=UTC) if args.until else FLIGHTS.end
+    scenario = replace(FLIGHTS, tables=args.tables, end=end, retrains=args.retrains)
+    return Stage(scenario, args.config, args.assembly or synthesise(args.out / "cdk.out"))
+
+
+def own_stage(args: argparse.Namespace, console: Console) -> Stage:
+    from rehearsal.table.prepare import prepare, question  # late: pandas takes half a second
+
+    prepared = prepare(question(args.data, args.target, args.time, args.task))
+    clear(args.out)
+    from rehearsal.scenarios.own_table import ready
+
+    scenario, workspace = ready(prepared, load(args.config), args.out, console)
+    return Stage(scenario, workspace.config, synthesise(args.out / "cdk.out", workspace.root), workspace.root)
+
+
+def clear(out: Path) -> None:
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+
+
+def run(stage: Stage, *, out: Path, console: Console) -> dict:
     """Play a scenario against one environment of an assembly; returns the summary."""
-    config = load(config_path)
+    config, scenario = load(stage.config), stage.scenario
     start = scenario.start - timedelta(hours=2)
     with Account(start=start, directory=out / "account", region=config.region) as account:
         account.journal.listeners.append(Display(console))
-        deployment = Deployment(account, config, assembly / f"assembly-{config.environment}")
+        directory = stage.assembly / f"assembly-{config.environment}"
+        deployment = Deployment(account, config, directory, stage.repository)
         outcome = play(deployment, scenario)
         findings, quality = check(outcome), None
         schema = None if outcome.stopped else live_schema(deployment)
@@ -63,23 +109,22 @@ def run(scenario: Scenario, *, config_path: Path, assembly: Path, out: Path, con
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no child process outlives us
     args = arguments()
+    console, began = Console(width=None if sys.stdout.isatty() else 160), perf_counter()
     try:
         load(args.config)
-    except ConfigError as error:
-        sys.exit(f"make rehearse: {error}")
-    console, began = Console(width=None if sys.stdout.isatty() else 160), perf_counter()
-    shutil.rmtree(args.out, ignore_errors=True)
-    args.out.mkdir(parents=True)
-    assembly = args.assembly or synthesise(args.out / "cdk.out")
-    end = args.until.replace(tzinfo=UTC) if args.until else FLIGHTS.end
-    scenario = replace(FLIGHTS, tables=args.tables, end=end, retrains=args.retrains)
-    summary = run(scenario, config_path=args.config, assembly=assembly, out=args.out, console=console)
+        played = stage(args, console)
+    except (ConfigError, Unusable) as error:
+        print(f"make rehearse: {error}", file=sys.stderr)
+        return UNUSABLE
+    summary = run(played, out=args.out, console=console)
     (args.out / "summary.json").write_text(json.dumps(summary, indent=1, sort_keys=True))
     print_summary(summary, console)
     console.print(
         f"\n{perf_counter() - began:.0f} s. The whole story: {args.out / 'summary.json'}. An emulation, not AWS."
     )
-    return 0 if summary["passed"] else 1
+    if not summary["passed"]:
+        return FAILED
+    return REFUSED if summary["refused"] else HELD
 
 
 if __name__ == "__main__":

@@ -79,6 +79,8 @@ def to_onnx(schema: Schema, fitted: Any) -> bytes:
         graph = convert_sklearn(fitted, "tideline", inputs, options=options, target_opset=OPSET)
     except Exception as error:
         raise Refused(f"model.py: estimator() cannot be written as ONNX: {error}") from error
+    if renamed := set(schema.names) - {one.name for one in graph.graph.input}:
+        raise Refused(f"model.py: ONNX uses the name {min(renamed)!r} itself; give that feature another name")
     content: bytes = graph.SerializeToString()
     return content
 

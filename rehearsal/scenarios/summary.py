@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from rehearsal.scenarios.expectations import Finding
+from rehearsal.scenarios.finding import Finding
 from rehearsal.scenarios.quality import Quality
 from rehearsal.scenarios.turn import Outcome
 
@@ -24,6 +24,7 @@ def summarise(outcome: Outcome, findings: Sequence[Finding], quality: Quality | 
         "from": outcome.scenario.start.isoformat(),
         "to": outcome.scenario.end.isoformat(),
         "passed": all(finding.held for finding in findings),
+        "refused": outcome.refused,
         "expectations": [asdict(finding) for finding in findings],
         "versions": _versions(outcome),
         "quality": asdict(quality) if quality else None,
@@ -70,6 +71,8 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
             f"Loss on {quality['rows']:,} labelled rows: served {quality['served']:.4f}, "
             f"never retrained {quality['never_retrained']:.4f} ({gain:+.1%} better)"
         )
+    if summary["refused"]:
+        console.print(f"The gate refused the first model, so nothing is served: {summary['refused']}")
     spent = sum(run.get("spent_micro_usd", 0) for run in summary["runs"]) / 1e6
     reserved = sum(run["plan"]["reserved_micro_usd"] for run in summary["runs"]) / 1e6
     console.print(

@@ -28,6 +28,11 @@ class Scenario:
     retrains: int = 1
     """How many runs an alarm must have started at least."""
 
+    @property
+    def expects_drift(self) -> bool:
+        """Of a table that nobody knows it is neither expected nor forbidden."""
+        return self.retrains > 0
+
 
 FLIGHTS = Scenario(
     name="flights",
@@ -49,6 +54,8 @@ class Outcome:
     world: World | None = None
     parity: Parity | None = None
     near_misses: list[NearMiss] = field(default_factory=list)
+    refused: str = ""
+    """Why the gate refused the first model of a table that nobody knows; then there is nothing to play."""
     stopped: str = ""
     """Why the scenario could not be played to its end."""
 
@@ -74,10 +81,16 @@ def _play(outcome: Outcome) -> None:
     deployment.account.pump()
     schema = live_schema(deployment)
     if schema is None:
+        outcome.refused = "" if scenario.expects_drift else _refusal(deployment)
         return
     outcome.world = World(deployment, schema["features"], schema["target"])
     _live(outcome, time=schema["time"])
     outcome.near_misses = neighbour.make_noise(deployment.account)
+
+
+def _refusal(deployment: Deployment) -> str:
+    gates = [d for d in deployment.ledger_bodies("DECISION") if d["kind"] == "gate"]
+    return gates[0]["reasons"][0] if gates and gates[0]["verdict"] == "refused" else ""
 
 
 def live_schema(deployment: Deployment) -> dict[str, Any] | None:

@@ -16,6 +16,8 @@ from rich.console import Console
 
 from config.schema import ConfigError, load
 from rehearsal.engine import Account
+from rehearsal.report.page import render
+from rehearsal.report.story import tell
 from rehearsal.scenarios.deployment import ROOT, Deployment, synthesise
 from rehearsal.scenarios.display import Display
 from rehearsal.scenarios.expectations import check
@@ -100,8 +102,10 @@ def run(stage: Stage, *, out: Path, console: Console) -> dict:
         findings, quality = check(outcome), None
         schema = None if outcome.stopped else live_schema(deployment)
         if outcome.world and schema:
-            quality = compare(deployment, outcome.world, task=schema["task"])
+            quality = compare(deployment, scenario, outcome.world, schema)
         summary = summarise(outcome, findings, quality)
+        told = (out / "inference.json").read_text() if (out / "inference.json").exists() else "{}"
+        (out / "rehearsal-report.html").write_text(render(tell(outcome, summary, json.loads(told))))
         (out / "ledger.json").write_text(json.dumps(deployment.ledger(), indent=1, sort_keys=True))
     return summary
 
@@ -119,9 +123,8 @@ def main() -> int:
     summary = run(played, out=args.out, console=console)
     (args.out / "summary.json").write_text(json.dumps(summary, indent=1, sort_keys=True))
     print_summary(summary, console)
-    console.print(
-        f"\n{perf_counter() - began:.0f} s. The whole story: {args.out / 'summary.json'}. An emulation, not AWS."
-    )
+    report = args.out / "rehearsal-report.html"
+    console.print(f"\n{perf_counter() - began:.0f} s. The whole story: {report}. An emulation, not AWS.")
     if not summary["passed"]:
         return FAILED
     return REFUSED if summary["refused"] else HELD

@@ -69,7 +69,7 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
         gain = 1 - quality["served"] / quality["never_retrained"]
         console.print(
             f"Loss on {quality['rows']:,} labelled rows: served {quality['served']:.4f}, "
-            f"never retrained {quality['never_retrained']:.4f} ({gain:+.1%} better)"
+            f"never retrained {quality['never_retrained']:.4f} ({gain:+.1%} better){_calendar(quality)}"
         )
     if summary["refused"]:
         console.print(f"The gate refused the first model, so nothing is served: {summary['refused']}")
@@ -90,6 +90,12 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
         console.print(f"{mark} {finding['expectation']}", highlight=False)
         if not finding["held"]:
             console.print(f"     {finding['where']}", markup=False, highlight=False)
+
+
+def _calendar(quality: dict[str, Any]) -> str:
+    if quality["calendar"] is None:
+        return f"; a calendar could not be followed: {quality['calendar_failed']}"
+    return f", retrained every month {quality['calendar']:.4f} ({quality['calendar_runs']} runs)"
 
 
 def _print_versions(summary: dict[str, Any], console: Console) -> None:

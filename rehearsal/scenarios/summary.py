@@ -66,7 +66,7 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
     console.print()
     _print_versions(summary, console)
     if quality := summary["quality"]:
-        gain = 1 - quality["served"] / quality["never_retrained"]
+        gain = 1 - quality["served"] / quality["never_retrained"] if quality["never_retrained"] else 0.0
         console.print(
             f"Loss on {quality['rows']:,} labelled rows: served {quality['served']:.4f}, "
             f"never retrained {quality['never_retrained']:.4f} ({gain:+.1%} better){_calendar(quality)}"

@@ -137,19 +137,20 @@ def _require_variety(history: pd.Series, wanted: str, played: Pace) -> None:
         )
 
 
-def _is_copy(column: pd.Series, values: pd.Series) -> bool:
+def _is_copy(column: Column, values: pd.Series) -> bool:
     """Does the column say the same as the target, be it in other words or another unit?"""
+    if column.values is None:
+        return False
     if values.nunique() == 2:
-        return bool((pd.factorize(column)[0] == pd.factorize(values)[0]).all())
-    numbers = pd.to_numeric(column, errors="coerce")
-    return (
-        bool(abs(numbers.corr(values.astype(float))) > COPY_CORRELATION) if numbers.nunique() > 1 else False
-    )
+        return bool((pd.factorize(column.values)[0] == pd.factorize(values)[0]).all())
+    if column.kind != "number" or column.values.nunique() < 2:
+        return False
+    return bool(abs(pd.to_numeric(column.values).corr(values.astype(float))) > COPY_CORRELATION)
 
 
 def _without_copies(columns: list[Column], values: pd.Series) -> list[Column]:
     """A column that says the same as the target is the answer, not a question."""
-    copies = {c.name for c in columns if c.values is not None and c.kind and _is_copy(c.values, values)}
+    copies = {c.name for c in columns if c.kind and _is_copy(c, values)}
     left = [
         Column(c.source, "", "", "a copy of the target: it gives the answer away") if c.name in copies else c
         for c in columns

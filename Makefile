@@ -30,8 +30,8 @@ node_modules/.ready: package.json package-lock.json $(READY)
 	@$(NODE)/bin/node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --silent
 	@touch $@
 
-rehearse: $(READY) ## play the life of a model on this machine, no AWS account
-	@$(PY) -m rehearsal $(ARGS)
+rehearse: $(READY) ## play the life of a model on this machine; your own table: DATA=a.csv TARGET=column TIME=column
+	@$(PY) -m rehearsal $${DATA:+"--data=$$DATA" "--target=$$TARGET" "--time=$$TIME" "--task=$$TASK"} $(ARGS)
 
 test: lint ## lint, types and all tests
 	@CDK_VALIDATION=false $(PY) -m pytest

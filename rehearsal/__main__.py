@@ -7,7 +7,7 @@ import json
 import shutil
 import signal
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
@@ -17,6 +17,8 @@ from rich.console import Console
 from config.delivery import load_delivery
 from config.schema import ConfigError, load, load_environments
 from rehearsal.engine import Account
+from rehearsal.report.page import render
+from rehearsal.report.story import tell
 from rehearsal.scenarios.deployment import ROOT, Deployment, synthesise
 from rehearsal.scenarios.display import Display
 from rehearsal.scenarios.expectations import check
@@ -24,6 +26,22 @@ from rehearsal.scenarios.flights import FLIGHTS
 from rehearsal.scenarios.quality import compare
 from rehearsal.scenarios.summary import print_summary, summarise
 from rehearsal.scenarios.turn import Pipeline, Scenario, live_schema, play
+from rehearsal.table.unusable import Unusable
+
+HELD, FAILED, UNUSABLE, REFUSED = 0, 1, 2, 3
+"""Exit codes: all held; an expectation did not; nothing was started; the gate refused the first model."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What is played, and where it comes from."""
+
+    scenario: Scenario
+    config: Path
+    assembly: Path
+    repository: Path = ROOT
+    pipeline: Pipeline | None = None
+    """The way in; without one everything is deployed directly."""
 
 
 def arguments() -> argparse.Namespace:
@@ -45,30 +63,58 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--retrains", type=int, default=FLIGHTS.retrains, help="how many an alarm must start at least"
     )
+    own = parser.add_argument_group("your own table")
+    own.add_argument("--data", type=Path, help="a CSV file, plain or gzipped")
+    own.add_argument("--target", help="the column to predict")
+    own.add_argument("--time", help="the column that dates each row")
+    own.add_argument("--task", help="binary or regression (default: what the target looks like)")
     return parser.parse_args()
 
 
-def run(
-    scenario: Scenario,
-    *,
-    config_path: Path,
-    assembly: Path,
-    out: Path,
-    console: Console,
-    pipeline: Pipeline | None = None,
-) -> dict:
+def stage(args: argparse.Namespace, console: Console) -> Stage:
+    """The example, or the table that somebody brings."""
+    if args.data is not None:
+        return own_stage(args, console)
+    clear(args.out)
+    end = args.until.replace(tzinfo=UTC) if args.until else FLIGHTS.end
+    scenario = replace(FLIGHTS, tables=args.tables, end=end, retrains=args.retrains)
+    assembly = args.assembly or synthesise(args.out / "cdk.out")
+    pipeline = None if args.direct or args.assembly else pipeline_of(args.config, assembly)
+    return Stage(scenario, args.config, assembly, pipeline=pipeline)
+
+
+def own_stage(args: argparse.Namespace, console: Console) -> Stage:
+    from rehearsal.table.prepare import prepare, question  # late: pandas takes half a second
+
+    prepared = prepare(question(args.data, args.target, args.time, args.task))
+    clear(args.out)
+    from rehearsal.scenarios.own_table import ready
+
+    scenario, workspace = ready(prepared, load(args.config), args.out, console)
+    return Stage(scenario, workspace.config, synthesise(args.out / "cdk.out", workspace.root), workspace.root)
+
+
+def clear(out: Path) -> None:
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+
+
+def run(stage: Stage, *, out: Path, console: Console) -> dict:
     """Play a scenario against one environment of an assembly; returns the summary."""
-    config = load(config_path)
+    config, scenario = load(stage.config), stage.scenario
     start = scenario.start - timedelta(hours=2)
     with Account(start=start, directory=out / "account", region=config.region) as account:
         account.journal.listeners.append(Display(console))
-        deployment = Deployment(account, config, assembly / f"assembly-{config.environment}")
-        outcome = play(deployment, scenario, pipeline)
+        directory = stage.assembly / f"assembly-{config.environment}"
+        deployment = Deployment(account, config, directory, stage.repository)
+        outcome = play(deployment, scenario, stage.pipeline)
         findings, quality = check(outcome), None
         schema = None if outcome.stopped else live_schema(deployment)
         if outcome.world and schema:
-            quality = compare(deployment, outcome.world, task=schema["task"])
+            quality = compare(deployment, scenario, outcome.world, schema)
         summary = summarise(outcome, findings, quality)
+        told = (out / "inference.json").read_text() if (out / "inference.json").exists() else "{}"
+        (out / "rehearsal-report.html").write_text(render(tell(outcome, summary, json.loads(told))))
         (out / "ledger.json").write_text(json.dumps(deployment.ledger(), indent=1, sort_keys=True))
     return summary
 
@@ -85,26 +131,21 @@ def pipeline_of(config_path: Path, assembly: Path) -> Pipeline | None:
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no child process outlives us
     args = arguments()
+    console, began = Console(width=None if sys.stdout.isatty() else 160), perf_counter()
     try:
         load(args.config)
-    except ConfigError as error:
-        sys.exit(f"make rehearse: {error}")
-    console, began = Console(width=None if sys.stdout.isatty() else 160), perf_counter()
-    shutil.rmtree(args.out, ignore_errors=True)
-    args.out.mkdir(parents=True)
-    assembly = args.assembly or synthesise(args.out / "cdk.out")
-    end = args.until.replace(tzinfo=UTC) if args.until else FLIGHTS.end
-    scenario = replace(FLIGHTS, tables=args.tables, end=end, retrains=args.retrains)
-    pipeline = None if args.direct or args.assembly else pipeline_of(args.config, assembly)
-    summary = run(
-        scenario, config_path=args.config, assembly=assembly, out=args.out, console=console, pipeline=pipeline
-    )
+        played = stage(args, console)
+    except (ConfigError, Unusable) as error:
+        print(f"make rehearse: {error}", file=sys.stderr)
+        return UNUSABLE
+    summary = run(played, out=args.out, console=console)
     (args.out / "summary.json").write_text(json.dumps(summary, indent=1, sort_keys=True))
     print_summary(summary, console)
-    console.print(
-        f"\n{perf_counter() - began:.0f} s. The whole story: {args.out / 'summary.json'}. An emulation, not AWS."
-    )
-    return 0 if summary["passed"] else 1
+    report = args.out / "rehearsal-report.html"
+    console.print(f"\n{perf_counter() - began:.0f} s. The whole story: {report}. An emulation, not AWS.")
+    if not summary["passed"]:
+        return FAILED
+    return REFUSED if summary["refused"] else HELD
 
 
 if __name__ == "__main__":

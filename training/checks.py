@@ -9,7 +9,7 @@ import pandas as pd
 from training import tables
 from training.schema import Schema, is_number, number
 
-MIN_ROWS = 500
+MIN_ROWS = 300
 MAX_MISSING_SHARE = 0.5
 
 

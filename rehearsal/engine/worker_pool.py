@@ -20,7 +20,7 @@ from typing import Any
 
 from rehearsal.engine.moto_seams.functions import Function
 
-IDLE_LIMIT = 4  # about 60 MB each
+IDLE_LIMIT = 6  # about 60 MB each; fewer than one day uses in turn would make each start cold
 INITIALISATION_SECONDS = (
     60.0  # generous: importing is slow on a busy machine, and AWS does not count it either
 )

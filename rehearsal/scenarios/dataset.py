@@ -19,7 +19,8 @@ class Hour:
     rows: tuple[dict[str, str], ...]
 
 
-def _rows(path: Path) -> Iterator[dict[str, str]]:
+def rows(path: Path) -> Iterator[dict[str, str]]:
+    """All rows of one file, every cell as text."""
     with gzip.open(path, "rt", newline="") as file:
         yield from csv.DictReader(file)
 
@@ -30,6 +31,6 @@ def hours(directory: Path, *, time: str, start: datetime, end: datetime) -> Iter
     for path in sorted(directory.glob("*.csv.gz")):
         if not f"{start:%Y-%m}" <= path.name[:7] <= f"{end:%Y-%m}":
             continue
-        for hour, rows in groupby(_rows(path), key=lambda row: row[time][:13]):
+        for hour, of_hour in groupby(rows(path), key=lambda row: row[time][:13]):
             if first <= hour < last:
-                yield Hour(datetime.fromisoformat(f"{hour}:00:00+00:00"), tuple(rows))
+                yield Hour(datetime.fromisoformat(f"{hour}:00:00+00:00"), tuple(of_hour))

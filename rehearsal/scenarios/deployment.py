@@ -19,9 +19,9 @@ from rehearsal.engine.cloudformation import assembly
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def synthesise(outdir: Path) -> Path:
+def synthesise(outdir: Path, repository: Path = ROOT) -> Path:
     """Run the app as the CDK CLI does, from cdk.json; return the assembly."""
-    settings = json.loads((ROOT / "cdk.json").read_text())
+    settings = json.loads((repository / "cdk.json").read_text())
     environment = {
         **os.environ,
         "CDK_OUTDIR": str(outdir),
@@ -29,7 +29,7 @@ def synthesise(outdir: Path) -> Path:
         "CDK_VALIDATION": "false",  # `make test` runs the rules; a rehearsal need not run them again
     }
     done = subprocess.run(
-        settings["app"].split(), cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        settings["app"].split(), cwd=repository, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise SystemExit(f"the app does not synthesise:\n{done.stderr or done.stdout}")
@@ -44,6 +44,8 @@ class Deployment:
     config: Config
     directory: Path
     """The environment's own cloud assembly."""
+    repository: Path = ROOT
+    """What the image is built from."""
 
     @property
     def names(self) -> Names:

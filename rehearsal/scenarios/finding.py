@@ -1,8 +1,11 @@
-"""What an expectation says."""
+"""What an expectation comes to."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+from rehearsal.scenarios.turn import Outcome
 
 
 @dataclass(frozen=True)
@@ -12,3 +15,6 @@ class Finding:
     expectation: str
     held: bool
     where: str = ""
+
+
+Expectation = Callable[[Outcome], Iterator[Finding]]

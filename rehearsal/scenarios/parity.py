@@ -39,15 +39,21 @@ def check_parity(deployment: Deployment, answer: Answer) -> Parity:
             for member in archive.getmembers()
             if member.isfile() and (file := archive.extractfile(member))
         }
-    features = json.loads(files["schema.json"])["features"]
-    rows = list(csv.reader(answer.body.splitlines()))
-    inputs = {f["name"]: _column([row[i] for row in rows], f["kind"]) for i, f in enumerate(features)}
-    session = onnxruntime.InferenceSession(files["model.onnx"], providers=["CPUExecutionProvider"])
-    output = np.asarray(session.run(None, inputs)[-1])
-    expected = output[:, -1] if output.ndim == 2 else output
+    expected = in_memory(files["model.onnx"], files["schema.json"], answer.body)
     if len(expected) != len(answer.predictions):
         return Parity(0, float("inf"))
-    return Parity(len(rows), float(np.max(np.abs(expected - np.asarray(answer.predictions)))))
+    return Parity(len(expected), float(np.max(np.abs(expected - np.asarray(answer.predictions)))))
+
+
+def in_memory(graph: bytes, schema: bytes, body: str) -> np.ndarray:
+    """What a model answers to a request's body: the probability of 1, or the value, per row."""
+    features = json.loads(schema)["features"]
+    rows = list(csv.reader(io.StringIO(body, newline="")))
+    inputs = {f["name"]: _column([row[i] for row in rows], f["kind"]) for i, f in enumerate(features)}
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    output = np.asarray(session.run(None, inputs)[-1])
+    values: np.ndarray = output[:, -1] if output.ndim == 2 else output
+    return values.astype(float)
 
 
 def _column(cells: list[str], kind: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How good the served predictions were, against a world in which nobody ever retrained."""
+"""How good the served predictions were, against nobody retraining and against the calendar retraining."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.loss import mean_loss
+from rehearsal.scenarios import calendar
 from rehearsal.scenarios.deployment import Deployment
 from rehearsal.scenarios.traffic import Answer, World
+from rehearsal.scenarios.turn import Scenario
 
 NEVER = "never-retrained"
 ROWS_PER_REQUEST = 5000
@@ -22,10 +24,18 @@ class Quality:
     rows: int
     served: float
     never_retrained: float
+    calendar: float | None
+    calendar_runs: int
+    calendar_failed: str = ""
 
 
-def compare(deployment: Deployment, world: World, *, task: str) -> Quality | None:
-    """Ask the first model again all that later models answered, on an endpoint of its own that nothing watches."""
+def compare(
+    deployment: Deployment, scenario: Scenario, world: World, schema: dict[str, Any]
+) -> Quality | None:
+    """Ask the first model again all that later models answered, on an endpoint of its own that nothing watches.
+
+    The calendar's models answer in memory.
+    """
     answered = [answer for answer in world.answers if answer.predictions]
     if not answered:
         return None
@@ -36,8 +46,23 @@ def compare(deployment: Deployment, world: World, *, task: str) -> Quality | Non
         never |= _ask_first_model(deployment, later)
     labels = [label for answer in answered for label in answer.labels]
     served = [p for answer in answered for p in answer.predictions]
-    alternative = [p for answer in answered for p in never[answer.inference_id]]
-    return Quality(len(labels), mean_loss(task, served, labels), mean_loss(task, alternative, labels))
+    dated, failed = dict(never), ""
+    try:
+        dated |= calendar.retrained(deployment, scenario, answered, time=schema["time"])
+    except RuntimeError as error:
+        failed = str(error)
+
+    def loss(alternative: calendar.Predictions) -> float:
+        return mean_loss(schema["task"], [p for a in answered for p in alternative[a.inference_id]], labels)
+
+    return Quality(
+        rows=len(labels),
+        served=mean_loss(schema["task"], served, labels),
+        never_retrained=loss(never),
+        calendar=None if failed else loss(dated),
+        calendar_runs=1 + len(calendar.firsts(scenario)),
+        calendar_failed=failed,
+    )
 
 
 def _ask_first_model(deployment: Deployment, answers: Sequence[Answer]) -> dict[str, tuple[float, ...]]:

@@ -25,6 +25,7 @@ def summarise(outcome: Outcome, findings: Sequence[Finding], quality: Quality | 
         "from": outcome.scenario.start.isoformat(),
         "to": outcome.scenario.end.isoformat(),
         "passed": all(finding.held for finding in findings),
+        "refused": outcome.refused,
         "expectations": [asdict(finding) for finding in findings],
         "versions": _versions(outcome),
         "quality": asdict(quality) if quality else None,
@@ -77,11 +78,13 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
     console.print()
     _print_versions(summary, console)
     if quality := summary["quality"]:
-        gain = 1 - quality["served"] / quality["never_retrained"]
+        gain = 1 - quality["served"] / quality["never_retrained"] if quality["never_retrained"] else 0.0
         console.print(
             f"Loss on {quality['rows']:,} labelled rows: served {quality['served']:.4f}, "
-            f"never retrained {quality['never_retrained']:.4f} ({gain:+.1%} better)"
+            f"never retrained {quality['never_retrained']:.4f} ({gain:+.1%} better){_calendar(quality)}"
         )
+    if summary["refused"]:
+        console.print(f"The gate refused the first model, so nothing is served: {summary['refused']}")
     spent = sum(run.get("spent_micro_usd", 0) for run in summary["runs"]) / 1e6
     reserved = sum(run["plan"]["reserved_micro_usd"] for run in summary["runs"]) / 1e6
     console.print(
@@ -101,6 +104,12 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
         console.print(f"{mark} {finding['expectation']}", highlight=False)
         if not finding["held"]:
             console.print(f"     {finding['where']}", markup=False, highlight=False)
+
+
+def _calendar(quality: dict[str, Any]) -> str:
+    if quality["calendar"] is None:
+        return f"; a calendar could not be followed: {quality['calendar_failed']}"
+    return f", retrained every month {quality['calendar']:.4f} ({quality['calendar_runs']} runs)"
 
 
 def _print_versions(summary: dict[str, Any], console: Console) -> None:

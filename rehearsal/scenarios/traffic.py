@@ -117,7 +117,7 @@ def request_body(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _truth(answer: Answer) -> dict[str, Any]:
-    data = "\n".join(f"{label:g}" for label in answer.labels)
+    data = "\n".join(f"{label:.15g}" for label in answer.labels)
     return {
         "groundTruthData": {"data": data, "encoding": "CSV"},
         "eventMetadata": {"eventId": answer.inference_id},

@@ -33,6 +33,11 @@ class Scenario:
     retrains: int = 1
     """How many runs an alarm must have started at least."""
 
+    @property
+    def expects_drift(self) -> bool:
+        """Of a table that nobody knows it is neither expected nor forbidden."""
+        return self.retrains > 0
+
 
 @dataclass(frozen=True)
 class Pipeline:
@@ -57,6 +62,8 @@ class Outcome:
     """By which the deployment is brought up; without one it is deployed directly."""
     pusher: Pusher | None = None
     pushed: list[Pushed] = field(default_factory=list)
+    refused: str = ""
+    """Why the gate refused the first model of a table that nobody knows; then there is nothing to play."""
     stopped: str = ""
     """Why the scenario could not be played to its end."""
 
@@ -77,6 +84,7 @@ def _play(outcome: Outcome) -> None:
     bring_up(outcome)
     schema = live_schema(deployment)
     if schema is None:
+        outcome.refused = "" if outcome.scenario.expects_drift else _refusal(deployment)
         return
     outcome.world = World(deployment, schema["features"], schema["target"])
     _live(outcome, time=schema["time"])
@@ -87,7 +95,7 @@ def _directly(outcome: Outcome) -> None:
     """`make deploy`, and a person asks for the first run."""
     deployment = outcome.deployment
     deployment.deploy()
-    outcome.image_digest = deployment.push_image()
+    outcome.image_digest = deployment.push_image(deployment.repository)
     _bring_table(outcome)
     request = {"cause": "push", "incident": outcome.image_digest}
     outcome.first_training = deployment.call("start_training", request)
@@ -123,6 +131,11 @@ def _first_start(deployment: Deployment) -> dict[str, Any]:
     """What `start_training` decided when it first started a run, as its answer has it."""
     decided = [body for body in deployment.ledger_bodies("DECISION") if body["kind"] == "training"]
     return {"decision": next((body for body in decided if body["verdict"] == "start"), {})}
+
+
+def _refusal(deployment: Deployment) -> str:
+    gates = [d for d in deployment.ledger_bodies("DECISION") if d["kind"] == "gate"]
+    return gates[0]["reasons"][0] if gates and gates[0]["verdict"] == "refused" else ""
 
 
 def live_schema(deployment: Deployment) -> dict[str, Any] | None:

@@ -4,8 +4,10 @@ import re
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
+from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
@@ -13,7 +15,28 @@ from sklearn.svm import LinearSVC
 from tests.training.job import Job, estimator, model_py, packed, regression_model_py, rows_of
 from training.artefact import Model
 from training.errors import Refused
-from training.train import check_parity
+from training.schema import Schema
+from training.train import check_parity, to_onnx
+
+
+def test_a_regression_is_judged_by_the_spread_of_its_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    expected = np.linspace(1.0, 900.0, 1000)
+    check_parity(expected + 0.001, expected)
+    assert "share_over_tolerance=0.000000" in capsys.readouterr().out
+    with pytest.raises(Refused, match="ONNX answers otherwise"):
+        check_parity(expected + 0.2, expected)
+
+
+def test_a_feature_that_onnx_calls_its_own_output_is_refused_by_name() -> None:
+    schema = Schema.of("binary", "late", "event_time", {"label": "number"})
+    fitted = LogisticRegression().fit(pd.DataFrame({"label": [0.0, 1.0]}), [0, 1])
+    with pytest.raises(Refused, match="ONNX uses the name 'label' itself"):
+        to_onnx(
+            schema,
+            make_pipeline(ColumnTransformer([("same", "passthrough", ["label"])]), fitted).fit(
+                pd.DataFrame({"label": [0.0, 1.0]}), [0, 1]
+            ),
+        )
 
 
 def deliver(job: Job) -> None:

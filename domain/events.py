@@ -93,7 +93,9 @@ def parse_rollback_alarm(event: Mapping[str, Any], *, deployment: str) -> AlarmF
     if not re.fullmatch(pattern, name):
         raise WrongEventError(f"got the alarm {name!r}; allowed: {pattern}; correct the rule's pattern")
     _same("the state", _text(event, "detail", "state", "value"), "ALARM")
-    return AlarmFired(name, event["detail"]["state"].get("reason", ""), _time(event))
+    return AlarmFired(
+        name, event["detail"]["state"].get("reason", ""), _time(event, "detail", "state", "timestamp")
+    )
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -12,112 +11,63 @@ from domain.decision import Decision
 from domain.events import iso, utc
 from domain.releases import Champion, ReleaseRecord
 from domain.training_run import Plan
-from lambdas import aws
-
-ONLY_NEW = {"ConditionExpression": "attribute_not_exists(pk)"}
-LOST = {"None", "ConditionalCheckFailed", "TransactionConflict"}
-"""Why a transaction is cancelled when somebody else was faster; any other code is an error."""
+from lambdas.table import ONLY_NEW, Table, item, key, still
 
 
-class Ledger:
-    """Items are {pk, sk, body}: `body` is JSON text; what a condition looks at is an attribute of its own."""
-
-    def __init__(self, table: str) -> None:
-        self._table = table
-        self._dynamodb = aws.client("dynamodb")
-
-    def _get(self, pk: str, sk: str) -> dict[str, Any] | None:
-        found = self._dynamodb.get_item(TableName=self._table, Key=_key(pk, sk), ConsistentRead=True)
-        item: dict[str, Any] | None = found.get("Item")
-        return item
-
-    def _body(self, pk: str, sk: str) -> dict[str, Any] | None:
-        item = self._get(pk, sk)
-        return None if item is None else json.loads(item["body"]["S"])
-
-    def _put(self, pk: str, sk: str, body: Any) -> None:
-        self._dynamodb.put_item(TableName=self._table, Item=_item(pk, sk, body))
-
-    def _put_if(self, **put: Any) -> bool:
-        """Put an item; False if its condition did not hold."""
-        try:
-            self._dynamodb.put_item(TableName=self._table, **put)
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
-
-    def _query(self, pk: str) -> Iterator[dict[str, Any]]:
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": pk}},
-            ConsistentRead=True,
-        )
-        for page in pages:
-            yield from page["Items"]
-
-    def _transact(self, *actions: dict[str, Any]) -> bool:
-        """All of the actions or none; False if a condition did not hold."""
-        named = [{verb: {"TableName": self._table, **what}} for one in actions for verb, what in one.items()]
-        try:
-            self._dynamodb.transact_write_items(TransactItems=named)
-        except self._dynamodb.exceptions.TransactionCanceledException as error:
-            if {reason["Code"] for reason in error.response["CancellationReasons"]} <= LOST:
-                return False
-            raise
-        return True
+class Ledger(Table):
+    """Each item has a `body`; what a condition looks at is an attribute of its own."""
 
     # decisions -----------------------------------------------------------------------------------------------
     def record(self, decision: Decision, *, subject: str, now: datetime) -> bool:
         """Add a decision. The same kind, subject and rule are recorded once; False if they were already."""
         sk = f"{decision.kind}#{subject}#{decision.rule}"
         body = {**decision.to_json(), "subject": subject, "at": iso(now)}
-        return self._transact(
-            {"Put": {"Item": _item("DECIDED", sk, {"at": iso(now)}), **ONLY_NEW}},
-            {"Put": {"Item": _item("DECISION", f"{iso(now)}#{sk}", body), **ONLY_NEW}},
+        return self.transact(
+            {"Put": {"Item": item("DECIDED", sk, {"at": iso(now)}), **ONLY_NEW}},
+            {"Put": {"Item": item("DECISION", f"{iso(now)}#{sk}", body), **ONLY_NEW}},
         )
 
     def decisions(self) -> list[dict[str, Any]]:
-        return [json.loads(item["body"]["S"]) for item in self._query("DECISION")]
+        return [json.loads(item["body"]["S"]) for item in self.query("DECISION")]
 
     def was_told(self, about: str) -> bool:
-        return self._get("TOLD", about) is not None
+        return self.get("TOLD", about) is not None
 
     def mark_told(self, about: str) -> None:
-        self._put("TOLD", about, {})
+        self.put("TOLD", about, {})
 
     # the switch ----------------------------------------------------------------------------------------------
     def paused(self) -> bool:
-        return (self._body("CONTROL", "paused") or {"paused": False})["paused"] is True
+        return (self.body_of("CONTROL", "paused") or {"paused": False})["paused"] is True
 
     def set_paused(self, paused: bool, *, by: str, now: datetime) -> None:
-        self._put("CONTROL", "paused", {"paused": paused, "by": by, "at": iso(now)})
+        self.put("CONTROL", "paused", {"paused": paused, "by": by, "at": iso(now)})
 
     # snapshots -----------------------------------------------------------------------------------------------
     def latest_snapshot(self) -> dict[str, Any] | None:
-        return self._body("SNAPSHOT", "latest")
+        return self.body_of("SNAPSHOT", "latest")
 
     def set_latest_snapshot(self, body: dict[str, Any]) -> None:
-        self._put("SNAPSHOT", "latest", body)
+        self.put("SNAPSHOT", "latest", body)
 
     # training runs -------------------------------------------------------------------------------------------
     def running(self, now: datetime) -> str | None:
         """The run that holds the lease, unless the lease ran out."""
-        item = self._get("LEASE", "training")
+        item = self.get("LEASE", "training")
         if item is None or float(item["expires_at"]["N"]) <= now.timestamp():
             return None
         return str(item["run_id"]["S"])
 
     def run(self, run_id: str) -> dict[str, Any] | None:
         """{plan, status, started_at, execution_arn}; status is CLAIMED, STARTED or SETTLED."""
-        return self._body("RUN", run_id)
+        return self.body_of("RUN", run_id)
 
     def runs(self) -> list[dict[str, Any]]:
-        return [json.loads(item["body"]["S"]) for item in self._query("RUN")]
+        return [json.loads(item["body"]["S"]) for item in self.query("RUN")]
 
     def remaining_micro_usd(self, month: str, *, budget_micro_usd: int) -> int:
         """What is left of a month's budget."""
-        item = self._get("BUDGET", month)
+        item = self.get("BUDGET", month)
         return budget_micro_usd - (int(item["reserved"]["N"]) if item else 0)
 
     def claim(self, plan: Plan, *, now: datetime, budget_micro_usd: int) -> bool:
@@ -126,12 +76,12 @@ class Ledger:
         if room < 0:
             return False
         body = {"plan": plan.to_json(), "status": "CLAIMED", "claimed_at": iso(now)}
-        return self._transact(
-            {"Put": {"Item": _item("RUN", plan.run_id, body), **ONLY_NEW}},
+        return self.transact(
+            {"Put": {"Item": item("RUN", plan.run_id, body), **ONLY_NEW}},
             {"Put": self._lease(plan, now)},
             {
                 "Update": {
-                    "Key": _key("BUDGET", month_of(now)),
+                    "Key": key("BUDGET", month_of(now)),
                     "UpdateExpression": "SET reserved = if_not_exists(reserved, :none) + :cost",
                     "ConditionExpression": "attribute_not_exists(reserved) OR reserved <= :room",
                     "ExpressionAttributeValues": {
@@ -147,21 +97,21 @@ class Ledger:
         """The put that takes the one training lease if it is free, ran out, or is this run's own."""
         lease = {"run_id": {"S": plan.run_id}, "expires_at": {"N": str(plan.lease_until(now).timestamp())}}
         return {
-            "Item": {**_key("LEASE", "training"), **lease},
+            "Item": {**key("LEASE", "training"), **lease},
             "ConditionExpression": "attribute_not_exists(pk) OR expires_at <= :now OR run_id = :run",
             "ExpressionAttributeValues": {":now": {"N": str(now.timestamp())}, ":run": lease["run_id"]},
         }
 
     def renew_lease(self, plan: Plan, *, now: datetime) -> bool:
         """Take the lease again for a run that was claimed before; False if another run holds it."""
-        return self._put_if(**self._lease(plan, now))
+        return self.put_if(**self._lease(plan, now))
 
     def mark_started(self, run_id: str, *, execution_arn: str, now: datetime) -> None:
         run = self.run(run_id)
         assert run is not None
         if run["status"] == "CLAIMED":
             started = {"status": "STARTED", "execution_arn": execution_arn, "started_at": iso(now)}
-            self._put_if(Item=_item("RUN", run_id, {**run, **started}), **_still(run))
+            self.put_if(Item=item("RUN", run_id, {**run, **started}), **still(run))
 
     def settle(self, run_id: str, *, outcome: str, spent_micro_usd: int, now: datetime) -> bool:
         """Close a run: give back what it did not spend and free the lease. False if it was closed before."""
@@ -171,16 +121,16 @@ class Ledger:
             return False
         ended = {"outcome": outcome, "spent_micro_usd": spent_micro_usd, "settled_at": iso(now)}
         refund = run["plan"]["reserved_micro_usd"] - spent_micro_usd
-        settled = self._transact(
+        settled = self.transact(
             {
                 "Put": {
-                    "Item": _item("RUN", run_id, {**run, "status": "SETTLED", **ended}),
-                    **_still(run),
+                    "Item": item("RUN", run_id, {**run, "status": "SETTLED", **ended}),
+                    **still(run),
                 }
             },
             {
                 "Update": {
-                    "Key": _key("BUDGET", run["claimed_at"][:7]),
+                    "Key": key("BUDGET", run["claimed_at"][:7]),
                     "UpdateExpression": "SET reserved = reserved - :refund",
                     "ExpressionAttributeValues": {":refund": {"N": str(refund)}},
                 }
@@ -192,14 +142,7 @@ class Ledger:
 
     def _free_lease(self, run_id: str) -> None:
         own = {"ConditionExpression": "run_id = :run", "ExpressionAttributeValues": {":run": {"S": run_id}}}
-        self._delete_if("LEASE", "training", **own)
-
-    def _delete_if(self, pk: str, sk: str, **condition: Any) -> None:
-        """Delete an item unless it is another one by now."""
-        try:
-            self._dynamodb.delete_item(TableName=self._table, Key=_key(pk, sk), **condition)
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return
+        self.delete_if("LEASE", "training", **own)
 
     def last_alarm_start(self) -> datetime | None:
         """When the latest run that an alarm asked for was claimed."""
@@ -208,11 +151,11 @@ class Ledger:
 
     # releases ------------------------------------------------------------------------------------------------
     def champion(self) -> Champion | None:
-        body = self._body("CHAMPION", "live")
+        body = self.body_of("CHAMPION", "live")
         return None if body is None else Champion(**body)
 
     def crown(self, champion: Champion) -> None:
-        self._put("CHAMPION", "live", asdict(champion))
+        self.put("CHAMPION", "live", asdict(champion))
 
     def open_release(self, record: ReleaseRecord, facts: dict[str, Any], *, now: datetime) -> bool:
         """Take the one release lease; False if another release holds it."""
@@ -222,24 +165,24 @@ class Ledger:
             **facts,
             "opened_at": iso(now),
         }
-        return self._put_if(Item=_item("LEASE", "release", body), **ONLY_NEW)
+        return self.put_if(Item=item("LEASE", "release", body), **ONLY_NEW)
 
     def open_release_body(self) -> dict[str, Any] | None:
-        return self._body("LEASE", "release")
+        return self.body_of("LEASE", "release")
 
     def change_open_release(self, body: dict[str, Any], **changes: Any) -> dict[str, Any]:
         """Add to the open release, such as what its alarms said; returns its new body."""
         changed = {**body, **changes}
-        self._put_if(Item=_item("LEASE", "release", changed), **_still(body))
+        self.put_if(Item=item("LEASE", "release", changed), **still(body))
         return changed
 
     def close_release(self, body: dict[str, Any], *, outcome: str, now: datetime) -> None:
         """Keep how the release ended, and free its lease."""
         self.keep_release(body, outcome=outcome, now=now)
-        self._delete_if("LEASE", "release", **_still(body))
+        self.delete_if("LEASE", "release", **still(body))
 
     def keep_release(self, body: dict[str, Any], *, outcome: str, now: datetime) -> None:
-        self._put("RELEASE", body["release_id"], {**body, "outcome": outcome, "closed_at": iso(now)})
+        self.put("RELEASE", body["release_id"], {**body, "outcome": outcome, "closed_at": iso(now)})
 
     def held_release(self) -> dict[str, Any] | None:
         """The release that serves without having proved itself; a later one that serves takes its place."""
@@ -249,49 +192,29 @@ class Ledger:
     def let_wait(self, package_arn: str, *, because: str, now: datetime) -> None:
         """Keep an approved package that cannot be released now."""
         body = {"package_arn": package_arn, "because": because, "since": iso(now)}
-        self._put_if(Item=_item("WAITING", package_arn, body), **ONLY_NEW)
+        self.put_if(Item=item("WAITING", package_arn, body), **ONLY_NEW)
 
     def waiting(self) -> list[dict[str, Any]]:
-        return [json.loads(item["body"]["S"]) for item in self._query("WAITING")]
+        return [json.loads(item["body"]["S"]) for item in self.query("WAITING")]
 
     def stop_waiting(self, package_arn: str) -> None:
-        self._dynamodb.delete_item(TableName=self._table, Key=_key("WAITING", package_arn))
+        self._dynamodb.delete_item(TableName=self._table, Key=key("WAITING", package_arn))
 
     def releases(self) -> list[dict[str, Any]]:
-        return [json.loads(item["body"]["S"]) for item in self._query("RELEASE")]
+        return [json.loads(item["body"]["S"]) for item in self.query("RELEASE")]
 
     # deliveries ----------------------------------------------------------------------------------------------
     def wait_for_run(self, execution: str, run_id: str, *, now: datetime) -> None:
         """An execution of the delivery pipeline waits for this run; said twice, it is once."""
         body = {"execution": execution, "run_id": run_id, "asked_at": iso(now), "outcome": None}
-        self._put_if(Item=_item("DELIVERY", execution, body), **ONLY_NEW)
+        self.put_if(Item=item("DELIVERY", execution, body), **ONLY_NEW)
 
     def deliveries_waiting(self) -> list[dict[str, Any]]:
-        bodies = (json.loads(item["body"]["S"]) for item in self._query("DELIVERY"))
+        bodies = (json.loads(item["body"]["S"]) for item in self.query("DELIVERY"))
         return [body for body in bodies if body["outcome"] is None]
 
     def close_delivery(self, body: dict[str, Any], *, outcome: str) -> None:
-        self._put("DELIVERY", body["execution"], {**body, "outcome": outcome})
-
-
-def _key(pk: str, sk: str) -> dict[str, Any]:
-    return {"pk": {"S": pk}, "sk": {"S": sk}}
-
-
-def _text(body: Any) -> str:
-    return json.dumps(body, sort_keys=True)
-
-
-def _item(pk: str, sk: str, body: Any) -> dict[str, Any]:
-    return {**_key(pk, sk), "body": {"S": _text(body)}}
-
-
-def _still(body: Any) -> dict[str, Any]:
-    """The condition that nobody changed this body in between."""
-    return {
-        "ConditionExpression": "body = :was",
-        "ExpressionAttributeValues": {":was": {"S": _text(body)}},
-    }
+        self.put("DELIVERY", body["execution"], {**body, "outcome": outcome})
 
 
 def month_of(now: datetime) -> str:

@@ -15,7 +15,7 @@ from constructs import Construct
 
 from config.schema import Config
 from domain.events import DELIVERY_ACTION
-from domain.names import WAIT_ACTION, WAIT_STAGE, Names, Prefix
+from domain.names import WAIT_STAGE, Names, Prefix
 from domain.settings import (
     ReconcileSettings,
     RecordReleaseSettings,
@@ -27,8 +27,9 @@ from stacks.acknowledgements import acknowledge
 from stacks.functions import DELIVERY_ATTEMPTS, PythonFunction, encrypted_queue
 from stacks.monitoring import MonitoringStack
 from stacks.permissions import allow_pass_role, arn
+from stacks.release_grants import may_answer_deliveries, may_look_after_serving
 from stacks.serving import ServingStack
-from stacks.serving_roles import VERSIONED, parameters_of_serving
+from stacks.serving_roles import parameters_of_serving
 from stacks.storage import StorageStack
 from stacks.training import TrainingStack
 
@@ -150,7 +151,7 @@ class RetrainingStack(Stack):
                 **self._delivery(),
             ),
         )
-        self._answer_deliveries(function)
+        may_answer_deliveries(function, self.names)
         self._ledger(function, "GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query")
         function.allow(["s3:GetObject"], [self.storage.artefacts.arn_for_objects(f"{Prefix.RUNS}*")])
         function.allow(["lambda:InvokeFunction"], [choose.function_arn, record.function_arn])
@@ -188,13 +189,6 @@ class RetrainingStack(Stack):
     def _delivery(self) -> dict[str, str]:
         stage = self.names.delivery_stage(WAIT_STAGE)
         return {"delivery_pipeline": self.names.delivery_pipeline, "delivery_stage": stage}
-
-    def _answer_deliveries(self, function: PythonFunction) -> None:
-        """One approval action of one pipeline; without a delivery there is no such pipeline, and nobody waits."""
-        pipeline = arn(self, "codepipeline", self.names.delivery_pipeline)
-        approval = f"{pipeline}/{self.names.delivery_stage(WAIT_STAGE)}/{WAIT_ACTION}"
-        function.allow(["codepipeline:GetPipelineState", "codepipeline:GetPipelineExecution"], [pipeline])
-        function.allow(["codepipeline:PutApprovalResult"], [approval])
 
     def _release_model(self) -> PythonFunction:
         choose, serving = self.training.choose_instance.function, self.config.serving
@@ -251,9 +245,9 @@ class RetrainingStack(Stack):
                 **self._delivery(),
             ),
         )
-        self._answer_deliveries(function)
+        may_answer_deliveries(function, self.names)
         self._ledger(function, "GetItem", "PutItem", "DeleteItem", "Query")
-        self._let_look_after_serving(function)
+        may_look_after_serving(function, self.names, self.storage.serving_deploy_role, self.serving_stack)
         function.allow(["sagemaker:UpdateModelPackage"], [self._packages()])
         function.allow(["sns:Publish"], [self.monitoring.topic.topic_arn])
         function.allow(["lambda:InvokeFunction"], [self.release_model.function.function_arn])
@@ -276,25 +270,6 @@ class RetrainingStack(Stack):
         )
         function.run_on("OnRollbackAlarm", "A rollback alarm of a release went red", fired)
         return function
-
-    def _let_look_after_serving(self, function: PythonFunction) -> None:
-        """See what the endpoint runs and answered, delete what nothing runs, free the stack of a failed rollback."""
-        kinds = ("endpoint-config", "model")
-        own = [arn(self, "sagemaker", f"{kind}/{self.names.deployment}{VERSIONED}") for kind in kinds]
-        function.allow(
-            ["sagemaker:DescribeEndpoint", "sagemaker:DescribeEndpointConfig", "sagemaker:DescribeModel"],
-            [arn(self, "sagemaker", f"endpoint/{self.names.endpoint}"), *own],
-        )
-        function.allow(["sagemaker:DeleteEndpointConfig", "sagemaker:DeleteModel"], own)
-        everywhere = [
-            "cloudwatch:GetMetricStatistics",
-            "sagemaker:ListEndpointConfigs",
-            "sagemaker:ListModels",
-        ]
-        function.allow(everywhere, ["*"])
-        stack = arn(self, "cloudformation", f"stack/{self.serving_stack}/*")
-        function.allow(["cloudformation:DescribeStacks", "cloudformation:ContinueUpdateRollback"], [stack])
-        allow_pass_role(function.role, self.storage.serving_deploy_role, to="cloudformation.amazonaws.com")
 
     def _packages(self) -> str:
         return arn(self, "sagemaker", f"model-package/{self.names.model_package_group}/*")

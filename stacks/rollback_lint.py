@@ -148,6 +148,8 @@ def _somebody_is_told(watched: Watched) -> Iterator[str]:
         return
     for rule in watched.templates.of_type("AWS::Events::Rule"):
         pattern = rule.properties.get("EventPattern", {})
+        if pattern.get("source") != ["aws.cloudwatch"]:
+            continue
         states = pattern.get("detail", {}).get("state", {}).get("value", ["ALARM"])
         prefixes = [one["prefix"] for one in pattern.get("resources", []) if isinstance(one, dict)]
         takes_it = any(watched.name.startswith(_after(":alarm:", prefix)) for prefix in prefixes)

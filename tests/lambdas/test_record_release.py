@@ -213,7 +213,11 @@ def rollback_alarm(name: str = ALARM) -> dict[str, Any]:
         "time": "2013-04-20T13:00:00Z",
         "detail": {
             "alarmName": name,
-            "state": {"value": "ALARM", "reason": "3 datapoints above 250000"},
+            "state": {
+                "value": "ALARM",
+                "reason": "3 datapoints above 250000",
+                "timestamp": "2013-04-20T13:00:00.000+0000",
+            },
         },
     }
 

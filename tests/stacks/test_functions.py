@@ -56,7 +56,7 @@ def test_every_function_is_traced_and_ends(deployment: Deployment) -> None:
 
 def test_every_rule_tries_for_a_day_and_then_keeps_the_event(deployment: Deployment) -> None:
     rules = deployment.of_type("AWS::Events::Rule")
-    assert len(rules) == 8
+    assert len(rules) == 10
     for rule in rules:
         (target,) = rule.properties["Targets"]
         assert target["RetryPolicy"]["MaximumRetryAttempts"] == 185, rule.logical_id

@@ -77,6 +77,7 @@ def _fingerprint(directory: Path) -> str:
 def synthesise(directory: Path, outdir: Path, environment: dict[str, str]) -> str:
     """Run the app of cdk.json as the CLI does; says what went wrong."""
     settings = json.loads((directory / "cdk.json").read_text())
+    outdir.parent.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         ["/bin/sh", "-c", settings["app"]],
         cwd=directory,

@@ -1,0 +1,89 @@
+"""One DynamoDB table of items {pk, sk, body}: `body` is JSON text; conditions decide who was first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from lambdas import aws
+
+ONLY_NEW = {"ConditionExpression": "attribute_not_exists(pk)"}
+LOST = {"None", "ConditionalCheckFailed", "TransactionConflict"}
+"""Why a transaction is cancelled when somebody else was faster; any other code is an error."""
+
+
+class Table:
+    """Reads are consistent; a write that lost to another one says so."""
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+        self._dynamodb = aws.client("dynamodb")
+
+    def get(self, pk: str, sk: str) -> dict[str, Any] | None:
+        found = self._dynamodb.get_item(TableName=self._table, Key=key(pk, sk), ConsistentRead=True)
+        item: dict[str, Any] | None = found.get("Item")
+        return item
+
+    def body_of(self, pk: str, sk: str) -> dict[str, Any] | None:
+        item = self.get(pk, sk)
+        return None if item is None else json.loads(item["body"]["S"])
+
+    def put(self, pk: str, sk: str, body: Any) -> None:
+        self._dynamodb.put_item(TableName=self._table, Item=item(pk, sk, body))
+
+    def put_if(self, **put: Any) -> bool:
+        """Put an item; False if its condition did not hold."""
+        try:
+            self._dynamodb.put_item(TableName=self._table, **put)
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def query(self, pk: str) -> Iterator[dict[str, Any]]:
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}},
+            ConsistentRead=True,
+        )
+        for page in pages:
+            yield from page["Items"]
+
+    def transact(self, *actions: dict[str, Any]) -> bool:
+        """All of the actions or none; False if a condition did not hold."""
+        named = [{verb: {"TableName": self._table, **what}} for one in actions for verb, what in one.items()]
+        try:
+            self._dynamodb.transact_write_items(TransactItems=named)
+        except self._dynamodb.exceptions.TransactionCanceledException as error:
+            if {reason["Code"] for reason in error.response["CancellationReasons"]} <= LOST:
+                return False
+            raise
+        return True
+
+    def delete_if(self, pk: str, sk: str, **condition: Any) -> None:
+        """Delete an item unless it is another one by now."""
+        try:
+            self._dynamodb.delete_item(TableName=self._table, Key=key(pk, sk), **condition)
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return
+
+
+def key(pk: str, sk: str) -> dict[str, Any]:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def text_of(body: Any) -> str:
+    return json.dumps(body, sort_keys=True)
+
+
+def item(pk: str, sk: str, body: Any) -> dict[str, Any]:
+    return {**key(pk, sk), "body": {"S": text_of(body)}}
+
+
+def still(body: Any) -> dict[str, Any]:
+    """The condition that nobody changed this body in between."""
+    return {
+        "ConditionExpression": "body = :was",
+        "ExpressionAttributeValues": {":was": {"S": text_of(body)}},
+    }

@@ -22,52 +22,52 @@ class Ledger(Table):
         """Add a decision. The same kind, subject and rule are recorded once; False if they were already."""
         sk = f"{decision.kind}#{subject}#{decision.rule}"
         body = {**decision.to_json(), "subject": subject, "at": iso(now)}
-        return self.transact(
+        return self._transact(
             {"Put": {"Item": item("DECIDED", sk, {"at": iso(now)}), **ONLY_NEW}},
             {"Put": {"Item": item("DECISION", f"{iso(now)}#{sk}", body), **ONLY_NEW}},
         )
 
     def decisions(self) -> list[dict[str, Any]]:
-        return [json.loads(item["body"]["S"]) for item in self.query("DECISION")]
+        return [json.loads(item["body"]["S"]) for item in self._query("DECISION")]
 
     def was_told(self, about: str) -> bool:
-        return self.get("TOLD", about) is not None
+        return self._get("TOLD", about) is not None
 
     def mark_told(self, about: str) -> None:
-        self.put("TOLD", about, {})
+        self._put("TOLD", about, {})
 
     # the switch ----------------------------------------------------------------------------------------------
     def paused(self) -> bool:
-        return (self.body_of("CONTROL", "paused") or {"paused": False})["paused"] is True
+        return (self._body("CONTROL", "paused") or {"paused": False})["paused"] is True
 
     def set_paused(self, paused: bool, *, by: str, now: datetime) -> None:
-        self.put("CONTROL", "paused", {"paused": paused, "by": by, "at": iso(now)})
+        self._put("CONTROL", "paused", {"paused": paused, "by": by, "at": iso(now)})
 
     # snapshots -----------------------------------------------------------------------------------------------
     def latest_snapshot(self) -> dict[str, Any] | None:
-        return self.body_of("SNAPSHOT", "latest")
+        return self._body("SNAPSHOT", "latest")
 
     def set_latest_snapshot(self, body: dict[str, Any]) -> None:
-        self.put("SNAPSHOT", "latest", body)
+        self._put("SNAPSHOT", "latest", body)
 
     # training runs -------------------------------------------------------------------------------------------
     def running(self, now: datetime) -> str | None:
         """The run that holds the lease, unless the lease ran out."""
-        item = self.get("LEASE", "training")
+        item = self._get("LEASE", "training")
         if item is None or float(item["expires_at"]["N"]) <= now.timestamp():
             return None
         return str(item["run_id"]["S"])
 
     def run(self, run_id: str) -> dict[str, Any] | None:
         """{plan, status, started_at, execution_arn}; status is CLAIMED, STARTED or SETTLED."""
-        return self.body_of("RUN", run_id)
+        return self._body("RUN", run_id)
 
     def runs(self) -> list[dict[str, Any]]:
-        return [json.loads(item["body"]["S"]) for item in self.query("RUN")]
+        return [json.loads(item["body"]["S"]) for item in self._query("RUN")]
 
     def remaining_micro_usd(self, month: str, *, budget_micro_usd: int) -> int:
         """What is left of a month's budget."""
-        item = self.get("BUDGET", month)
+        item = self._get("BUDGET", month)
         return budget_micro_usd - (int(item["reserved"]["N"]) if item else 0)
 
     def claim(self, plan: Plan, *, now: datetime, budget_micro_usd: int) -> bool:
@@ -76,7 +76,7 @@ class Ledger(Table):
         if room < 0:
             return False
         body = {"plan": plan.to_json(), "status": "CLAIMED", "claimed_at": iso(now)}
-        return self.transact(
+        return self._transact(
             {"Put": {"Item": item("RUN", plan.run_id, body), **ONLY_NEW}},
             {"Put": self._lease(plan, now)},
             {
@@ -104,14 +104,14 @@ class Ledger(Table):
 
     def renew_lease(self, plan: Plan, *, now: datetime) -> bool:
         """Take the lease again for a run that was claimed before; False if another run holds it."""
-        return self.put_if(**self._lease(plan, now))
+        return self._put_if(**self._lease(plan, now))
 
     def mark_started(self, run_id: str, *, execution_arn: str, now: datetime) -> None:
         run = self.run(run_id)
         assert run is not None
         if run["status"] == "CLAIMED":
             started = {"status": "STARTED", "execution_arn": execution_arn, "started_at": iso(now)}
-            self.put_if(Item=item("RUN", run_id, {**run, **started}), **still(run))
+            self._put_if(Item=item("RUN", run_id, {**run, **started}), **still(run))
 
     def settle(self, run_id: str, *, outcome: str, spent_micro_usd: int, now: datetime) -> bool:
         """Close a run: give back what it did not spend and free the lease. False if it was closed before."""
@@ -121,7 +121,7 @@ class Ledger(Table):
             return False
         ended = {"outcome": outcome, "spent_micro_usd": spent_micro_usd, "settled_at": iso(now)}
         refund = run["plan"]["reserved_micro_usd"] - spent_micro_usd
-        settled = self.transact(
+        settled = self._transact(
             {
                 "Put": {
                     "Item": item("RUN", run_id, {**run, "status": "SETTLED", **ended}),
@@ -142,7 +142,7 @@ class Ledger(Table):
 
     def _free_lease(self, run_id: str) -> None:
         own = {"ConditionExpression": "run_id = :run", "ExpressionAttributeValues": {":run": {"S": run_id}}}
-        self.delete_if("LEASE", "training", **own)
+        self._delete_if("LEASE", "training", **own)
 
     def last_alarm_start(self) -> datetime | None:
         """When the latest run that an alarm asked for was claimed."""
@@ -151,11 +151,11 @@ class Ledger(Table):
 
     # releases ------------------------------------------------------------------------------------------------
     def champion(self) -> Champion | None:
-        body = self.body_of("CHAMPION", "live")
+        body = self._body("CHAMPION", "live")
         return None if body is None else Champion(**body)
 
     def crown(self, champion: Champion) -> None:
-        self.put("CHAMPION", "live", asdict(champion))
+        self._put("CHAMPION", "live", asdict(champion))
 
     def open_release(self, record: ReleaseRecord, facts: dict[str, Any], *, now: datetime) -> bool:
         """Take the one release lease; False if another release holds it."""
@@ -165,24 +165,24 @@ class Ledger(Table):
             **facts,
             "opened_at": iso(now),
         }
-        return self.put_if(Item=item("LEASE", "release", body), **ONLY_NEW)
+        return self._put_if(Item=item("LEASE", "release", body), **ONLY_NEW)
 
     def open_release_body(self) -> dict[str, Any] | None:
-        return self.body_of("LEASE", "release")
+        return self._body("LEASE", "release")
 
     def change_open_release(self, body: dict[str, Any], **changes: Any) -> dict[str, Any]:
         """Add to the open release, such as what its alarms said; returns its new body."""
         changed = {**body, **changes}
-        self.put_if(Item=item("LEASE", "release", changed), **still(body))
+        self._put_if(Item=item("LEASE", "release", changed), **still(body))
         return changed
 
     def close_release(self, body: dict[str, Any], *, outcome: str, now: datetime) -> None:
         """Keep how the release ended, and free its lease."""
         self.keep_release(body, outcome=outcome, now=now)
-        self.delete_if("LEASE", "release", **still(body))
+        self._delete_if("LEASE", "release", **still(body))
 
     def keep_release(self, body: dict[str, Any], *, outcome: str, now: datetime) -> None:
-        self.put("RELEASE", body["release_id"], {**body, "outcome": outcome, "closed_at": iso(now)})
+        self._put("RELEASE", body["release_id"], {**body, "outcome": outcome, "closed_at": iso(now)})
 
     def held_release(self) -> dict[str, Any] | None:
         """The release that serves without having proved itself; a later one that serves takes its place."""
@@ -192,29 +192,29 @@ class Ledger(Table):
     def let_wait(self, package_arn: str, *, because: str, now: datetime) -> None:
         """Keep an approved package that cannot be released now."""
         body = {"package_arn": package_arn, "because": because, "since": iso(now)}
-        self.put_if(Item=item("WAITING", package_arn, body), **ONLY_NEW)
+        self._put_if(Item=item("WAITING", package_arn, body), **ONLY_NEW)
 
     def waiting(self) -> list[dict[str, Any]]:
-        return [json.loads(item["body"]["S"]) for item in self.query("WAITING")]
+        return [json.loads(item["body"]["S"]) for item in self._query("WAITING")]
 
     def stop_waiting(self, package_arn: str) -> None:
         self._dynamodb.delete_item(TableName=self._table, Key=key("WAITING", package_arn))
 
     def releases(self) -> list[dict[str, Any]]:
-        return [json.loads(item["body"]["S"]) for item in self.query("RELEASE")]
+        return [json.loads(item["body"]["S"]) for item in self._query("RELEASE")]
 
     # deliveries ----------------------------------------------------------------------------------------------
     def wait_for_run(self, execution: str, run_id: str, *, now: datetime) -> None:
         """An execution of the delivery pipeline waits for this run; said twice, it is once."""
         body = {"execution": execution, "run_id": run_id, "asked_at": iso(now), "outcome": None}
-        self.put_if(Item=item("DELIVERY", execution, body), **ONLY_NEW)
+        self._put_if(Item=item("DELIVERY", execution, body), **ONLY_NEW)
 
     def deliveries_waiting(self) -> list[dict[str, Any]]:
-        bodies = (json.loads(item["body"]["S"]) for item in self.query("DELIVERY"))
+        bodies = (json.loads(item["body"]["S"]) for item in self._query("DELIVERY"))
         return [body for body in bodies if body["outcome"] is None]
 
     def close_delivery(self, body: dict[str, Any], *, outcome: str) -> None:
-        self.put("DELIVERY", body["execution"], {**body, "outcome": outcome})
+        self._put("DELIVERY", body["execution"], {**body, "outcome": outcome})
 
 
 def month_of(now: datetime) -> str:

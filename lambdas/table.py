@@ -20,19 +20,19 @@ class Table:
         self._table = table
         self._dynamodb = aws.client("dynamodb")
 
-    def get(self, pk: str, sk: str) -> dict[str, Any] | None:
+    def _get(self, pk: str, sk: str) -> dict[str, Any] | None:
         found = self._dynamodb.get_item(TableName=self._table, Key=key(pk, sk), ConsistentRead=True)
         item: dict[str, Any] | None = found.get("Item")
         return item
 
-    def body_of(self, pk: str, sk: str) -> dict[str, Any] | None:
-        item = self.get(pk, sk)
+    def _body(self, pk: str, sk: str) -> dict[str, Any] | None:
+        item = self._get(pk, sk)
         return None if item is None else json.loads(item["body"]["S"])
 
-    def put(self, pk: str, sk: str, body: Any) -> None:
+    def _put(self, pk: str, sk: str, body: Any) -> None:
         self._dynamodb.put_item(TableName=self._table, Item=item(pk, sk, body))
 
-    def put_if(self, **put: Any) -> bool:
+    def _put_if(self, **put: Any) -> bool:
         """Put an item; False if its condition did not hold."""
         try:
             self._dynamodb.put_item(TableName=self._table, **put)
@@ -40,7 +40,7 @@ class Table:
             return False
         return True
 
-    def query(self, pk: str) -> Iterator[dict[str, Any]]:
+    def _query(self, pk: str) -> Iterator[dict[str, Any]]:
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :pk",
@@ -50,7 +50,7 @@ class Table:
         for page in pages:
             yield from page["Items"]
 
-    def transact(self, *actions: dict[str, Any]) -> bool:
+    def _transact(self, *actions: dict[str, Any]) -> bool:
         """All of the actions or none; False if a condition did not hold."""
         named = [{verb: {"TableName": self._table, **what}} for one in actions for verb, what in one.items()]
         try:
@@ -61,7 +61,7 @@ class Table:
             raise
         return True
 
-    def delete_if(self, pk: str, sk: str, **condition: Any) -> None:
+    def _delete_if(self, pk: str, sk: str, **condition: Any) -> None:
         """Delete an item unless it is another one by now."""
         try:
             self._dynamodb.delete_item(TableName=self._table, Key=key(pk, sk), **condition)

@@ -156,9 +156,10 @@ class _Reader:
         """A function of an imported module, a method of our own class, or of the ledger."""
         if receiver in self.imported and not self.imported[receiver]:
             return {f"{receiver}.{name}"}
-        return {
-            full for full in self._methods(name) if receiver != "self" or full.startswith(f"{self.module}.")
-        }
+        found = self._methods(name)
+        own = {full for full in found if full.startswith(f"{self.module}.")}
+        inherited = {full for full in found if full.startswith("table.")}
+        return (own or inherited) if receiver == "self" else found
 
     def _methods(self, name: str) -> set[str]:
         return {full for full in _method_names() if full.endswith(f".{name}")}

@@ -311,7 +311,7 @@ def test_a_push_that_comes_to_its_approval_after_its_run_ended_is_answered_at_on
     local.ledger.close_delivery(body, outcome="not yet")
     settled(ended())
     assert answers.called("put_approval_result") == []
-    local.ledger.put("DELIVERY", DELIVERY, body)
+    local.ledger._put("DELIVERY", DELIVERY, body)
     settled(delivery_waits())
     assert len(answers.called("put_approval_result")) == 1
 

@@ -31,6 +31,8 @@ class Watch:
 
     index: MetricIndex = field(default_factory=MetricIndex)
     evaluated: dict[str, tuple[datetime, int]] = field(default_factory=dict)
+    due: dict[str, tuple[str, datetime | None]] = field(default_factory=dict)
+    """When the passing of time alone can next change what an alarm in this state comes to."""
 
 
 _watches: WeakKeyDictionary[Account, Watch] = WeakKeyDictionary()
@@ -54,12 +56,22 @@ def evaluate(account: Account) -> None:
     """Evaluate every alarm on the metric data of the whole periods before now."""
     watch, now = _refreshed(account), account.clock.now()
     for alarm in seam.alarms(account):
+        if _stays(watch, alarm, now):
+            continue
         watch.evaluated[alarm.name] = (alarm.configured_at, _published(watch, alarm))
+        watch.due[alarm.name] = (alarm.state.value, _next_change(watch, alarm, now))
         verdict = judge(alarm, _datapoints(watch, alarm, now), now)
         if verdict and verdict.state != alarm.state.value:
             state = AlarmState(verdict.state, verdict.reason, verdict.reason_data, now)
             seam.set_state(account, alarm.name, state)
             _announce(account, alarm, state, verdict.value)
+
+
+def _stays(watch: Watch, alarm: MetricAlarm, now: datetime) -> bool:
+    """Nothing was published, configured or set since the last evaluation, and time has not moved a datum on."""
+    state, due = watch.due.get(alarm.name, ("", now))
+    known = (alarm.configured_at, _published(watch, alarm))
+    return state == alarm.state.value and watch.evaluated.get(alarm.name) == known and (not due or now < due)
 
 
 def next_change(account: Account) -> datetime | None:

@@ -133,8 +133,13 @@ def _loop(outcome: Outcome) -> Iterator[Finding]:
     )
     live = [r for r in deployment.ledger_bodies("RELEASE") if r["outcome"] == "live"]
     passed = [d for d in decided if d["kind"] == "gate" and d["verdict"] == "passed"]
-    verdicts = f"{len(passed)} models passed their gate, {len(live)} were released"
-    yield Finding("every model that passes its gate is released", len(live) == len(passed) > 0, verdicts)
+    back = sum(pushed.push.end == "rolled-back" for pushed in outcome.pushed)
+    verdicts = (
+        f"{len(passed)} models passed their gate, {len(live)} are released for good, {back} are to go back"
+    )
+    yield Finding(
+        "every model that passes its gate is released", len(live) + back == len(passed) > 0, verdicts
+    )
     gates = [d for d in decided if d["kind"] == "gate"]
     yield Finding(
         "every run is judged by the gate",

@@ -114,23 +114,28 @@ def _deploy(account: Account, stack: StackArtifact, given: Mapping[str, str]) ->
     if not current:
         cloudformation.create_stack(EnableTerminationProtection=protected, **request)
     else:
-        _update(account, request)
+        is_changed = _update(account, request)
         if current.get("EnableTerminationProtection", False) != protected:
             cloudformation.update_termination_protection(
                 StackName=stack.name, EnableTerminationProtection=protected
             )
+        if not is_changed:
+            return  # a success for the CLI, however the stack came to rest before
     account.advance_until(lambda: not _describe(account, stack.name)["StackStatus"].endswith("IN_PROGRESS"))
     after = _describe(account, stack.name)
     if after["StackStatus"] not in SUCCESS:
         raise DeploymentFailed(_story(account, after))
 
 
-def _update(account: Account, request: dict[str, Any]) -> None:
+def _update(account: Account, request: dict[str, Any]) -> bool:
+    """Whether there was anything to update."""
     try:
         account.client("cloudformation").update_stack(**request)
     except ClientError as error:
         if NOTHING_CHANGED not in str(error):
             raise
+        return False
+    return True
 
 
 def _describe(account: Account, name: str) -> dict[str, Any]:

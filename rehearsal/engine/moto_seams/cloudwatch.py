@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from moto.cloudwatch.models import (
     Alarm,
@@ -206,7 +207,22 @@ def _input(query_id: str, stat: MetricStat) -> MetricInput:
     return MetricInput(query_id, key, stat.stat, stat.unit or None)
 
 
+_read: WeakKeyDictionary[Alarm, tuple[tuple[Any, ...], MetricAlarm]] = WeakKeyDictionary()
+
+
 def _facts(alarm: Alarm) -> MetricAlarm:
+    """What is read of an alarm, anew only when moto has changed it: alarms are asked for at every step of the clock."""
+    changing = (
+        *(alarm.state_value, alarm.state_reason, alarm.state_reason_data, alarm.state_updated_timestamp),
+        *(alarm.configuration_updated_timestamp, alarm.actions_enabled),
+    )
+    known = _read.get(alarm)
+    if known is None or known[0] != changing:
+        known = _read[alarm] = (changing, _read_facts(alarm))
+    return known[1]
+
+
+def _read_facts(alarm: Alarm) -> MetricAlarm:
     queries = alarm.metric_data_queries or []
     query = next((each.metric_stat for each in queries if each.metric_stat), None)
     metric = query.metric if query else alarm

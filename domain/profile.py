@@ -116,14 +116,20 @@ class Profile:
 
 def count(grids: Mapping[str, Grid], rows: Iterable[Sequence[str]]) -> Counts:
     """How many rows fall into each cell."""
-    total = 0
-    tallies = [[0] * grid.size for grid in grids.values()]
-    columns = list(zip(tallies, grids.values(), strict=True))
-    for row in rows:
-        total += 1
-        for (tally, grid), text in zip(columns, row, strict=True):
-            tally[grid.cell(text)] += 1
-    return Counts(total, {name: tuple(tally) for name, tally in zip(grids, tallies, strict=True)})
+    kept = list(rows)
+    columns = list(zip(*kept, strict=True)) if kept else [()] * len(grids)
+    tallies = {
+        name: _tally(grid, column) for (name, grid), column in zip(grids.items(), columns, strict=True)
+    }
+    return Counts(len(kept), tallies)
+
+
+def _tally(grid: Grid, column: Iterable[str]) -> tuple[int, ...]:
+    """Each text is looked up once, however often it stands there."""
+    tally = [0] * grid.size
+    for text, times in Counter(column).items():
+        tally[grid.cell(text)] += times
+    return tuple(tally)
 
 
 def profile(kinds: Mapping[str, str], rows: Sequence[Sequence[str]]) -> Profile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -64,12 +65,12 @@ def enough_days(table: pd.DataFrame, schema: Schema, holdout_days: int) -> Verdi
 
 
 def numbers_parse(table: pd.DataFrame, name: str) -> Verdict:
-    bad = [cell for cell in table[name] if not is_number(cell)]
+    bad = _all_that(table[name], lambda cell: not is_number(cell))
     return Verdict(f"numbers of {name}", not bad, _shown(bad), "a finite number, or empty if missing")
 
 
 def not_mostly_missing(table: pd.DataFrame, name: str) -> Verdict:
-    share = float((table[name].str.strip() == "").mean()) if len(table) else 0.0
+    share = len(_all_that(table[name], lambda cell: not cell.strip())) / max(1, len(table))
     return Verdict(
         f"missing {name}", share <= MAX_MISSING_SHARE, f"{share:.1%}", f"at most {MAX_MISSING_SHARE:.0%}"
     )
@@ -80,12 +81,17 @@ def targets_usable(table: pd.DataFrame, schema: Schema) -> Verdict:
     cells = table[schema.target]
     name = f"target {schema.target}"
     if schema.task == "regression":
-        bad = [cell for cell in cells if not cell.strip() or not is_number(cell)]
+        bad = _all_that(cells, lambda cell: not cell.strip() or not is_number(cell))
         return Verdict(name, not bad, _shown(bad), "a finite number on every row")
     classes = sorted(set(cells))
     wanted = {number(cell) if is_number(cell) else cell for cell in classes} == {0.0, 1.0}
     found = ", ".join(repr(cell) for cell in classes[:5]) + (" and more" if len(classes) > 5 else "")
     return Verdict(name, wanted, found, "0 and 1, both present")
+
+
+def _all_that(cells: pd.Series, holds: Callable[[str], bool]) -> list[str]:
+    """The cells of which it holds, in their order."""
+    return list(cells[tables.by_value(cells, holds).astype(bool)])
 
 
 def _shown(bad: list[str]) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,7 +40,15 @@ def days(table: pd.DataFrame, schema: Schema) -> list[str]:
 
 def numbers(cells: pd.Series) -> NDArray[np.float64]:
     """Every cell as a number, NaN where missing or not a number (the checks count those)."""
-    return np.array([number(cell) if is_number(cell) else np.nan for cell in cells], dtype=np.float64)
+    values = by_value(cells, lambda cell: number(cell) if is_number(cell) else np.nan)
+    return values.astype(np.float64)
+
+
+def by_value(cells: pd.Series, of: Callable[[str], Any]) -> NDArray[Any]:
+    """`of` each cell, asked once for each different text: most tables say the same few things over and over."""
+    codes, texts = pd.factorize(cells)
+    answers: NDArray[Any] = np.array([of(text) for text in texts], dtype=object)
+    return answers[codes]
 
 
 def features(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
@@ -47,7 +57,7 @@ def features(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
         {
             feature.name: numbers(table[feature.name]).astype(np.float32)
             if feature.kind == "number"
-            else np.array([cell.strip() for cell in table[feature.name]], dtype=object)
+            else by_value(table[feature.name], str.strip)
             for feature in schema.features
         }
     )

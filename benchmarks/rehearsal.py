@@ -1,4 +1,4 @@
-"""The whole rehearsal, warm: 76 days of real flights through the deployed loop, against the limits that we set."""
+"""The whole rehearsal, warm: 137 days of real flights through the deployed loop, against the limits that we set."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from benchmarks.process import run
 from benchmarks.results import Claim
 
-LIMIT_SECONDS, LIMIT_MB = 120, 1500
+LIMIT_SECONDS, LIMIT_MB = 180, 1500
 
 
 def measure() -> list[Claim]:
@@ -16,7 +16,7 @@ def measure() -> list[Claim]:
         raise SystemExit("the rehearsal failed; run `make rehearse` to see where")
     return [
         Claim(
-            "make rehearse takes under 2 minutes, warm", round(usage.seconds, 1), LIMIT_SECONDS, "limit", "s"
+            "make rehearse takes under 3 minutes, warm", round(usage.seconds, 1), LIMIT_SECONDS, "limit", "s"
         ),
         Claim("make rehearse holds under 1.5 GB", round(usage.peak_mb), LIMIT_MB, "limit", "MB"),
     ]

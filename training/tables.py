@@ -47,8 +47,8 @@ def numbers(cells: pd.Series) -> NDArray[np.float64]:
 def by_value(cells: pd.Series, of: Callable[[str], Any]) -> NDArray[Any]:
     """`of` each cell, asked once for each different text: most tables say the same few things over and over."""
     codes, texts = pd.factorize(cells)
-    answers: NDArray[Any] = np.array([of(text) for text in texts], dtype=object)
-    return answers[codes]
+    answers = np.array([of(text) for text in texts], dtype=object)
+    return np.asarray(answers[codes])
 
 
 def features(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pytest
 
 from rehearsal.engine import Unsupported, images
 from rehearsal.engine.cloudformation import assembly
+from rehearsal.engine.cloudformation.bootstrap import bootstrap
 from rehearsal.engine.delivery import builds, cdk, docker
 from rehearsal.engine.delivery.build_run import Machine
 from rehearsal.engine.delivery.buildspecs import parse
@@ -25,6 +26,7 @@ IMAGE_FILES = {"Dockerfile": "FROM scratch\nCOPY a.txt /a.txt\n", "a.txt": "a"}
 def delivery(tmp_path: Path) -> Iterator[Delivery]:
     with world(tmp_path / "account") as made:
         account = made.account
+        bootstrap(account)
         tools = {"docker": docker.tool(account), "cdk": cdk.tool(account)}
         builds.use_machine(account, Machine(tools=tools))
         account.client("ecr").create_repository(

@@ -22,11 +22,14 @@ def test_an_unused_grant_without_a_reason_is_named_by_role_and_action() -> None:
 
 
 def test_an_unused_grant_with_a_reason_is_no_finding() -> None:
-    assert unexplained([found(RECONCILE, "sns:Publish", used=False)]) == []
+    assert unexplained([found(RECONCILE, "codepipeline:GetPipelineExecution", used=False)]) == []
 
 
 def test_a_reason_whose_grant_is_used_or_gone_is_stale() -> None:
-    kept, used = found(RECONCILE, "sns:Publish", used=False), found(RECONCILE, "sns:Publish", used=True)
-    assert "retraining-ReconcileRole sns:Publish" not in stale([kept])
-    assert "retraining-ReconcileRole sns:Publish" in stale([used])
+    kept, used = (
+        found(RECONCILE, "codepipeline:GetPipelineExecution", used=False),
+        found(RECONCILE, "codepipeline:GetPipelineExecution", used=True),
+    )
+    assert "retraining-ReconcileRole codepipeline:GetPipelineExecution" not in stale([kept])
+    assert "retraining-ReconcileRole codepipeline:GetPipelineExecution" in stale([used])
     assert len(stale([])) == sum(len(reason.actions) for reason in REASONS)

@@ -8,6 +8,7 @@ from rehearsal.engine.iam.grants import RoleGrant
 from rehearsal.engine.iam.policies import Grant
 from rehearsal.scenarios.unused_grants import REASONS, stale, unexplained
 
+EXPLAINED = "codepipeline:GetPipelineExecution"
 RECONCILE = "tideline-dev-retraining-ReconcileRole286C6F45-F2505D670B0D"
 
 
@@ -22,14 +23,14 @@ def test_an_unused_grant_without_a_reason_is_named_by_role_and_action() -> None:
 
 
 def test_an_unused_grant_with_a_reason_is_no_finding() -> None:
-    assert unexplained([found(RECONCILE, "codepipeline:GetPipelineExecution", used=False)]) == []
+    assert unexplained([found(RECONCILE, EXPLAINED, used=False)]) == []
 
 
 def test_a_reason_whose_grant_is_used_or_gone_is_stale() -> None:
     kept, used = (
-        found(RECONCILE, "codepipeline:GetPipelineExecution", used=False),
-        found(RECONCILE, "codepipeline:GetPipelineExecution", used=True),
+        found(RECONCILE, EXPLAINED, used=False),
+        found(RECONCILE, EXPLAINED, used=True),
     )
-    assert "retraining-ReconcileRole codepipeline:GetPipelineExecution" not in stale([kept])
-    assert "retraining-ReconcileRole codepipeline:GetPipelineExecution" in stale([used])
+    assert f"retraining-ReconcileRole {EXPLAINED}" not in stale([kept])
+    assert f"retraining-ReconcileRole {EXPLAINED}" in stale([used])
     assert len(stale([])) == sum(len(reason.actions) for reason in REASONS)

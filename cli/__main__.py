@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -68,7 +69,11 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
-        return commands.run(args, ROOT / "config")
+        code = commands.run(args, ROOT / "config")
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ConfigError, commands.CommandError) as error:
         print(f"tideline: {error}", file=sys.stderr)
         return 2
@@ -77,6 +82,7 @@ def main(argv: list[str] | None = None) -> int:
             raise
         print(f"tideline: AWS: {error}; are your credentials, --env and its region right?", file=sys.stderr)
         return 2
+    return code
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from moto import mock_aws
 from cli.__main__ import main
 from cli.image import content_tag
 from cli.source import Aws
+from config.schema import ROOT
 
 DECISION = {
     "at": "2013-04-22T13:01:00Z",
@@ -119,6 +122,16 @@ def test_without_credentials_the_error_is_one_sentence(monkeypatch: pytest.Monke
 def test_names_prints_the_name_of_a_stack(capsys: Any) -> None:
     assert main(["--env", "prod", "names", "training"]) == 0
     assert capsys.readouterr().out == "tideline-prod-training\n"
+
+
+def test_a_reader_that_has_seen_enough_ends_the_command_without_a_traceback(kept: str) -> None:
+    command = [sys.executable, "-m", "cli", "--rehearsal", kept, "explain"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
 
 
 @pytest.fixture

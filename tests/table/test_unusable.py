@@ -104,7 +104,17 @@ def test_a_refused_table_ends_with_code_2_one_line_and_nothing_started(tmp_path:
 
 
 def test_make_hands_over_a_path_with_spaces_and_quotes_as_it_is() -> None:
-    command = ["make", "-n", "-o", ".venv/ready", "rehearse", "DATA=it's a table.csv", "TARGET=y", "TIME=at"]
+    command = [
+        "make",
+        "--no-print-directory",
+        "-n",
+        "-o",
+        ".venv/ready",
+        "rehearse",
+        "DATA=it's a table.csv",
+        "TARGET=y",
+        "TIME=at",
+    ]
     [line] = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     shown = line.replace(".venv/bin/python -m rehearsal", "printf '%s\\n'")
     environment = {"DATA": "it's a table.csv", "TARGET": "y", "TIME": "at"}
@@ -114,7 +124,7 @@ def test_make_hands_over_a_path_with_spaces_and_quotes_as_it_is() -> None:
 
 def test_without_data_make_ignores_what_the_environment_calls_time() -> None:
     assert HEADER[0] == "when"
-    command = ["make", "-n", "-o", ".venv/ready", "rehearse"]
+    command = ["make", "--no-print-directory", "-n", "-o", ".venv/ready", "rehearse"]
     [line] = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     shown = line.replace(".venv/bin/python -m rehearsal", "printf '[%s]'")
     told = subprocess.run(["sh", "-c", shown], env={"TIME": "%e"}, capture_output=True, text=True, check=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -28,7 +27,7 @@ class Ledger(Table):
         )
 
     def decisions(self) -> list[dict[str, Any]]:
-        return [json.loads(item["body"]["S"]) for item in self._query("DECISION")]
+        return self._bodies("DECISION")
 
     def was_told(self, about: str) -> bool:
         return self._get("TOLD", about) is not None
@@ -53,22 +52,22 @@ class Ledger(Table):
     # training runs -------------------------------------------------------------------------------------------
     def running(self, now: datetime) -> str | None:
         """The run that holds the lease, unless the lease ran out."""
-        item = self._get("LEASE", "training")
-        if item is None or float(item["expires_at"]["N"]) <= now.timestamp():
+        lease = self._get("LEASE", "training")
+        if lease is None or float(lease["expires_at"]["N"]) <= now.timestamp():
             return None
-        return str(item["run_id"]["S"])
+        return str(lease["run_id"]["S"])
 
     def run(self, run_id: str) -> dict[str, Any] | None:
         """{plan, status, started_at, execution_arn}; status is CLAIMED, STARTED or SETTLED."""
         return self._body("RUN", run_id)
 
     def runs(self) -> list[dict[str, Any]]:
-        return [json.loads(item["body"]["S"]) for item in self._query("RUN")]
+        return self._bodies("RUN")
 
     def remaining_micro_usd(self, month: str, *, budget_micro_usd: int) -> int:
         """What is left of a month's budget."""
-        item = self._get("BUDGET", month)
-        return budget_micro_usd - (int(item["reserved"]["N"]) if item else 0)
+        found = self._get("BUDGET", month)
+        return budget_micro_usd - (int(found["reserved"]["N"]) if found else 0)
 
     def claim(self, plan: Plan, *, now: datetime, budget_micro_usd: int) -> bool:
         """Claim the run, take the lease and reserve the whole cost, all or nothing. False if any is not free."""
@@ -195,13 +194,13 @@ class Ledger(Table):
         self._put_if(Item=item("WAITING", package_arn, body), **ONLY_NEW)
 
     def waiting(self) -> list[dict[str, Any]]:
-        return [json.loads(item["body"]["S"]) for item in self._query("WAITING")]
+        return self._bodies("WAITING")
 
     def stop_waiting(self, package_arn: str) -> None:
-        self._dynamodb.delete_item(TableName=self._table, Key=key("WAITING", package_arn))
+        self._delete("WAITING", package_arn)
 
     def releases(self) -> list[dict[str, Any]]:
-        return [json.loads(item["body"]["S"]) for item in self._query("RELEASE")]
+        return self._bodies("RELEASE")
 
     # deliveries ----------------------------------------------------------------------------------------------
     def wait_for_run(self, execution: str, run_id: str, *, now: datetime) -> None:
@@ -210,8 +209,7 @@ class Ledger(Table):
         self._put_if(Item=item("DELIVERY", execution, body), **ONLY_NEW)
 
     def deliveries_waiting(self) -> list[dict[str, Any]]:
-        bodies = (json.loads(item["body"]["S"]) for item in self._query("DELIVERY"))
-        return [body for body in bodies if body["outcome"] is None]
+        return [body for body in self._bodies("DELIVERY") if body["outcome"] is None]
 
     def close_delivery(self, body: dict[str, Any], *, outcome: str) -> None:
         self._put("DELIVERY", body["execution"], {**body, "outcome": outcome})

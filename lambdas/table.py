@@ -21,13 +21,13 @@ class Table:
         self._dynamodb = aws.client("dynamodb")
 
     def _get(self, pk: str, sk: str) -> dict[str, Any] | None:
-        found = self._dynamodb.get_item(TableName=self._table, Key=key(pk, sk), ConsistentRead=True)
-        item: dict[str, Any] | None = found.get("Item")
-        return item
+        answer = self._dynamodb.get_item(TableName=self._table, Key=key(pk, sk), ConsistentRead=True)
+        found: dict[str, Any] | None = answer.get("Item")
+        return found
 
     def _body(self, pk: str, sk: str) -> dict[str, Any] | None:
-        item = self._get(pk, sk)
-        return None if item is None else json.loads(item["body"]["S"])
+        found = self._get(pk, sk)
+        return None if found is None else json.loads(found["body"]["S"])
 
     def _put(self, pk: str, sk: str, body: Any) -> None:
         self._dynamodb.put_item(TableName=self._table, Item=item(pk, sk, body))
@@ -50,6 +50,9 @@ class Table:
         for page in pages:
             yield from page["Items"]
 
+    def _bodies(self, pk: str) -> list[dict[str, Any]]:
+        return [json.loads(found["body"]["S"]) for found in self._query(pk)]
+
     def _transact(self, *actions: dict[str, Any]) -> bool:
         """All of the actions or none; False if a condition did not hold."""
         named = [{verb: {"TableName": self._table, **what}} for one in actions for verb, what in one.items()]
@@ -60,6 +63,9 @@ class Table:
                 return False
             raise
         return True
+
+    def _delete(self, pk: str, sk: str) -> None:
+        self._dynamodb.delete_item(TableName=self._table, Key=key(pk, sk))
 
     def _delete_if(self, pk: str, sk: str, **condition: Any) -> None:
         """Delete an item unless it is another one by now."""

@@ -105,16 +105,12 @@ def add_rules(app: cdk.App) -> None:
     )
 
 
-@jsii.implements(cdk.IPolicyValidationPlugin)
-class ExplainedWildcards:
-    """Acknowledges what EXPLANATIONS explain, finding by finding; what is left, cdk-nag reports after it.
-
-    It is a plugin because only then do policies name resources of other stacks as cdk-nag will: by their export.
-    """
+class _Plugin:
+    """What every plugin says of itself: its class's name, and no version or rules of its own."""
 
     @property
     def name(self) -> str:
-        return "ExplainedWildcards"
+        return type(self).__name__
 
     @property
     def version(self) -> str | None:
@@ -123,6 +119,14 @@ class ExplainedWildcards:
     @property
     def rule_ids(self) -> list[str] | None:
         return None
+
+
+@jsii.implements(cdk.IPolicyValidationPlugin)
+class ExplainedWildcards(_Plugin):
+    """Acknowledges what EXPLANATIONS explain, finding by finding; what is left, cdk-nag reports after it.
+
+    It is a plugin because only then do policies name resources of other stacks as cdk-nag will: by their export.
+    """
 
     def validate(self, context: cdk.IPolicyValidationContext) -> cdk.PolicyValidationPluginReport:
         for construct in context.app_construct.node.find_all():
@@ -134,20 +138,8 @@ class ExplainedWildcards:
 
 
 @jsii.implements(cdk.IPolicyValidationPlugin)
-class RollbackAlarmsCanFire:
+class RollbackAlarmsCanFire(_Plugin):
     """Runs rollback_lint over the templates of each environment, as they are sent."""
-
-    @property
-    def name(self) -> str:
-        return "RollbackAlarmsCanFire"
-
-    @property
-    def version(self) -> str | None:
-        return None
-
-    @property
-    def rule_ids(self) -> list[str] | None:
-        return None
 
     def validate(self, context: cdk.IPolicyValidationContext) -> cdk.PolicyValidationPluginReport:
         by_environment: dict[Path, dict[str, Any]] = {}

@@ -13,14 +13,15 @@ from constructs import Construct
 
 from config.delivery import Delivery
 from domain.names import Names, delivery_name
+from stacks.buckets import access_logs_bucket, private_bucket
 from stacks.delivery_projects import Projects
 from stacks.delivery_source import source_of
 from stacks.delivery_stages import Stage, check_stages, environment_stages
+from stacks.key import logs_statement
 from stacks.permissions import allow, arn
 
 ARTEFACT_DAYS = 30
 """As long as a stage can be rolled back to what an earlier push put here."""
-ACCESS_LOG_DAYS = 90
 SOURCE = "Source"
 
 
@@ -31,7 +32,7 @@ class DeliveryStack(Stack):
         super().__init__(scope, construct_id, **kwargs)
         self.delivery, self.pipeline_name = delivery, delivery_name(delivery.name)
         self.key = self._key()
-        self.access_logs = self._access_logs()
+        self.access_logs = access_logs_bucket(self, old_version_days=ARTEFACT_DAYS)
         self.artefacts = self.bucket("BuildArtefacts", expires=Duration.days(ARTEFACT_DAYS))
         self.source = source_of(self)
         self.role = self._role()
@@ -69,52 +70,18 @@ class DeliveryStack(Stack):
             enable_key_rotation=True,
             removal_policy=RemovalPolicy.RETAIN,
         )
-        groups = arn(self, "logs", f"log-group:/aws/codebuild/{self.pipeline_name}-*")
-        key.add_to_resource_policy(
-            iam.PolicyStatement(
-                principals=[iam.ServicePrincipal(f"logs.{self.region}.amazonaws.com")],
-                actions=[
-                    "kms:Encrypt",
-                    "kms:Decrypt",
-                    "kms:ReEncrypt*",
-                    "kms:GenerateDataKey*",
-                    "kms:DescribeKey",
-                ],
-                resources=["*"],
-                conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
-            )
-        )
+        key.add_to_resource_policy(logs_statement(self, f"/aws/codebuild/{self.pipeline_name}-*"))
         return key
-
-    def _access_logs(self) -> s3.Bucket:
-        return s3.Bucket(
-            self,
-            "AccessLogs",
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            enforce_ssl=True,
-            minimum_tls_version=1.2,
-            versioned=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            lifecycle_rules=[_lifecycle(Duration.days(ACCESS_LOG_DAYS))],
-            removal_policy=RemovalPolicy.RETAIN,
-        )
 
     def bucket(self, construct_id: str, *, expires: Duration | None = None) -> s3.Bucket:
         """A private bucket under the delivery's key; the source's and the artefacts' are the two."""
-        return s3.Bucket(
+        return private_bucket(
             self,
             construct_id,
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=self.key,
-            bucket_key_enabled=True,
-            enforce_ssl=True,
-            minimum_tls_version=1.2,
-            versioned=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            server_access_logs_bucket=self.access_logs,
-            server_access_logs_prefix=f"{construct_id.lower()}/",
-            lifecycle_rules=[_lifecycle(expires)],
-            removal_policy=RemovalPolicy.RETAIN,
+            key=self.key,
+            access_logs=self.access_logs,
+            old_version_days=ARTEFACT_DAYS,
+            expires=expires,
         )
 
     def _role(self) -> iam.Role:
@@ -151,11 +118,3 @@ class DeliveryStack(Stack):
         )
         pipeline.node.add_dependency(self.role)  # its policy too: a push may come at once
         return pipeline
-
-
-def _lifecycle(expires: Duration | None) -> s3.LifecycleRule:
-    return s3.LifecycleRule(
-        expiration=expires,
-        noncurrent_version_expiration=Duration.days(ARTEFACT_DAYS),
-        abort_incomplete_multipart_upload_after=Duration.days(7),
-    )

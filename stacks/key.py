@@ -42,18 +42,22 @@ def deployment_key(scope: Construct, names: Names, brought_key_arn: str | None) 
 
 def service_statements(stack: Stack, names: Names) -> list[iam.PolicyStatement]:
     """CloudWatch Logs for our functions' log groups only; alarms and rules of this account only."""
-    groups = arn(stack, "logs", f"log-group:/aws/lambda/{names.deployment}-*")
     ours = {"StringEquals": {"aws:SourceAccount": stack.account}}
     return [
-        _statement(
-            f"logs.{stack.region}.amazonaws.com",
-            ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
-            {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
-        ),
+        logs_statement(stack, f"/aws/lambda/{names.deployment}-*"),
         _statement("cloudwatch.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey*"], ours),
         # EventBridge sends to queues alone. To an encrypted topic it could not: there SNS carries no aws:SourceAccount.
         _statement("events.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey*"], ours),
     ]
+
+
+def logs_statement(stack: Stack, log_groups: str) -> iam.PolicyStatement:
+    """CloudWatch Logs may use the key for log groups of this name, which may end in a wildcard."""
+    return _statement(
+        f"logs.{stack.region}.amazonaws.com",
+        ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
+        {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": arn(stack, "logs", f"log-group:{log_groups}")}},
+    )
 
 
 def _statement(service: str, actions: list[str], conditions: dict[str, Any]) -> iam.PolicyStatement:

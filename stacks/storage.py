@@ -15,11 +15,11 @@ from constructs import Construct
 from config.schema import Config
 from domain.names import NO_RELEASE, Names
 from domain.releases import no_release
+from stacks.buckets import access_logs_bucket, private_bucket
 from stacks.key import deployment_key
 from stacks.serving_roles import let_cdk_pass, model_role, serving_deploy_role
 
 CAPTURE_DAYS = 90
-ACCESS_LOG_DAYS = 90
 OLD_VERSION_DAYS = 90
 
 
@@ -30,7 +30,7 @@ class StorageStack(Stack):
         super().__init__(scope, construct_id, **kwargs)
         self.names = Names(config.name, config.environment)
         self.key = deployment_key(self, self.names, config.bring.kms_key_arn)
-        self.access_logs = self._access_logs()
+        self.access_logs = access_logs_bucket(self, old_version_days=OLD_VERSION_DAYS)
         self.data = self._data(config.bring.data_bucket_name)
         self.artefacts = self._bucket("Artefacts")
         self.capture = self._bucket("Capture", expires=Duration.days(CAPTURE_DAYS))
@@ -48,38 +48,17 @@ class StorageStack(Stack):
             self, "LedgerTable", value=self.ledger.table_name, description="Every decision, with its reasons"
         )
 
-    def _access_logs(self) -> s3.Bucket:
-        """Who read and wrote the other buckets; S3 can deliver these logs under its own key only."""
-        return s3.Bucket(
-            self,
-            "AccessLogs",
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            enforce_ssl=True,
-            minimum_tls_version=1.2,
-            versioned=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            lifecycle_rules=[_lifecycle(expires=Duration.days(ACCESS_LOG_DAYS))],
-            removal_policy=RemovalPolicy.RETAIN,
-        )
-
     def _data(self, brought: str | None) -> s3.IBucket:
         return s3.Bucket.from_bucket_name(self, "Data", brought) if brought else self._bucket("Data")
 
     def _bucket(self, construct_id: str, *, expires: Duration | None = None) -> s3.Bucket:
-        return s3.Bucket(
+        return private_bucket(
             self,
             construct_id,
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=self.key,
-            bucket_key_enabled=True,
-            enforce_ssl=True,
-            minimum_tls_version=1.2,
-            versioned=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            server_access_logs_bucket=self.access_logs,
-            server_access_logs_prefix=f"{construct_id.lower()}/",
-            lifecycle_rules=[_lifecycle(expires=expires)],
-            removal_policy=RemovalPolicy.RETAIN,
+            key=self.key,
+            access_logs=self.access_logs,
+            old_version_days=OLD_VERSION_DAYS,
+            expires=expires,
         )
 
     def _ledger(self) -> dynamodb.Table:
@@ -127,11 +106,3 @@ class StorageStack(Stack):
             description="The release under which there is no endpoint. Every other release is a key of its own.",
             string_list_value=no_release().split(","),
         )
-
-
-def _lifecycle(*, expires: Duration | None) -> s3.LifecycleRule:
-    return s3.LifecycleRule(
-        expiration=expires,
-        noncurrent_version_expiration=Duration.days(OLD_VERSION_DAYS),
-        abort_incomplete_multipart_upload_after=Duration.days(7),
-    )

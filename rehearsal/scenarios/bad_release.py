@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.scenarios.deployment import ROOT, Deployment
-from rehearsal.scenarios.models import slow
+from rehearsal.scenarios.models import SLOW
 
 LONGEST_RELEASE = timedelta(hours=2)
 """Training is behind it; what is left are the bakes there and back."""
@@ -33,9 +33,8 @@ def push_slow_model(deployment: Deployment) -> str:
         context = Path(scratch)
         for folder in ("domain", "training", "requirements"):
             shutil.copytree(ROOT / folder, context / folder, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(slow.__file__, context / "training" / "slow.py")
-        with (context / "training" / "model.py").open("a") as model:
-            model.write(slow.WRAPPED)
+        for path, text in SLOW.items():
+            (context / path).write_text(text)
         return deployment.push_image(context, tag="slow")
 
 

@@ -46,7 +46,8 @@ def _endpoint(facts: dict[str, Any]) -> str:
 
 def _invocation(facts: dict[str, Any]) -> str | None:
     if not facts["ok"]:
-        return f"{facts['function']} failed: {facts['error']}"
+        error = facts["error"]
+        return f"{facts['function']} failed: {error['errorType']}: {error['errorMessage']}"
     result = facts.get("result")
     if not isinstance(result, dict):
         return None

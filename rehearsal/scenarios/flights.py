@@ -5,24 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from rehearsal.scenarios.deployment import ROOT
-from rehearsal.scenarios.models import slow
+from rehearsal.scenarios.models import AS_IT_IS, HOUR_ALONE, RAISING, SLOW, WITHOUT_SLOW
 from rehearsal.scenarios.pushes import Push
 from rehearsal.scenarios.turn import Scenario
-
-MODEL = "training/model.py"
-AS_IT_IS = (ROOT / MODEL).read_text()
-BROKEN = """
-
-def estimator():
-    raise RuntimeError("a library that is not there yet")
-"""
-COARSE = """
-
-def estimator():
-    columns = ColumnTransformer([("hour", "passthrough", ["hour"])])
-    return make_pipeline(columns, HistGradientBoostingClassifier(max_iter=10, max_leaf_nodes=3, random_state=0))
-"""
-"""The hour alone: cheap, and clearly worse."""
 
 
 def _at(month: int, day: int) -> datetime:
@@ -37,16 +22,11 @@ FLIGHTS = Scenario(
     end=datetime(2013, 7, 16, tzinfo=UTC),
     pushes=(
         Push(_at(3, 20), "a typo in the README", "nothing-new", {"README.md": "# Tideline\n"}),
-        Push(_at(4, 3), "a model that raises", "refused-by-verify", {MODEL: AS_IT_IS + BROKEN}),
-        Push(_at(4, 10), "a model of the hour alone", "refused-by-gate", {MODEL: AS_IT_IS + COARSE}),
-        Push(_at(4, 11), "that model taken back", "nothing-new", {MODEL: AS_IT_IS}),
-        Push(
-            _at(4, 25),
-            "a model that is slow under load",
-            "rolled-back",
-            {MODEL: AS_IT_IS + slow.WRAPPED, "training/slow.py": slow.text()},
-        ),
-        Push(_at(4, 26), "that one taken back", "nothing-new", {MODEL: AS_IT_IS, "training/slow.py": None}),
+        Push(_at(4, 3), "a model that raises", "refused-by-verify", RAISING),
+        Push(_at(4, 10), "a model of the hour alone", "refused-by-gate", HOUR_ALONE),
+        Push(_at(4, 11), "that model taken back", "nothing-new", AS_IT_IS),
+        Push(_at(4, 25), "a model that is slow under load", "rolled-back", SLOW),
+        Push(_at(4, 26), "that one taken back", "nothing-new", WITHOUT_SLOW),
     ),
     retrains=2,
 )

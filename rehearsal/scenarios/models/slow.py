@@ -1,12 +1,11 @@
 """Good on paper, slow under load: the same answers, after a matrix product that each request has to wait for.
 
 Evaluation asks once for all rows and hardly notices; a client asks for a few rows at a time. This file goes into
-the image as training/slow.py, and WRAPPED is appended to training/model.py.
+the image as training/slow.py.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from skl2onnx import update_registered_converter
@@ -16,21 +15,6 @@ from sklearn.pipeline import Pipeline
 
 SIZE = 3500
 """Of the square matrix: 86 thousand million operations a request, far beyond the threshold on a fast machine too."""
-WRAPPED = """
-
-from training.slow import slow_down
-
-_fast = estimator
-
-
-def estimator():
-    return slow_down(_fast())
-"""
-
-
-def text() -> str:
-    """This file, as it goes into the image."""
-    return Path(__file__).read_text()
 
 
 class Detour(TransformerMixin, BaseEstimator):  # type: ignore[misc]

@@ -32,10 +32,25 @@ class Datapoint:
 
 @dataclass(frozen=True)
 class Verdict:
+    """A state, and of what; the words are made when somebody asks, for most verdicts change nothing."""
+
     state: str
-    reason: str
-    reason_data: str
-    value: float | None
+    alarm: MetricAlarm
+    datapoints: Sequence[Datapoint]
+    real: Sequence[Datapoint]
+    now: datetime
+
+    @property
+    def value(self) -> float | None:
+        return self.real[-1].value if self.real else None
+
+    @property
+    def reason(self) -> str:
+        return _reason(self.alarm, self.state, self.real)
+
+    @property
+    def reason_data(self) -> str:
+        return _reason_data(self.alarm, self.datapoints, self.real, self.now)
 
 
 def evaluation_range(alarm: MetricAlarm) -> int:
@@ -46,10 +61,7 @@ def judge(alarm: MetricAlarm, datapoints: Sequence[Datapoint], now: datetime) ->
     """The state that these datapoints give (oldest first), or None to keep the current one."""
     real = [point for point in datapoints if point.value is not None][-alarm.evaluation_periods :]
     state = _state(alarm, datapoints, real)
-    if state is None:
-        return None
-    value = real[-1].value if real else None
-    return Verdict(state, _reason(alarm, state, real), _reason_data(alarm, datapoints, real, now), value)
+    return Verdict(state, alarm, datapoints, real, now) if state else None
 
 
 def _breaches(alarm: MetricAlarm, point: Datapoint) -> bool:

@@ -26,13 +26,24 @@ DAY_SECONDS = 86_400
 
 
 @dataclass
+class Evaluation:
+    """Of which configuration, state and data an alarm was last evaluated."""
+
+    configured_at: datetime
+    state: str
+    published: int
+    read: int
+    """How much of all data was looked at to know that nothing else was published."""
+    due: datetime | None
+    """When the passing of time alone can next change what the alarm comes to."""
+
+
+@dataclass
 class Watch:
-    """The metric data read so far, and for which data and configuration each alarm was last evaluated."""
+    """The metric data read so far, and the last evaluation of each alarm."""
 
     index: MetricIndex = field(default_factory=MetricIndex)
-    evaluated: dict[str, tuple[datetime, int]] = field(default_factory=dict)
-    due: dict[str, tuple[str, datetime | None]] = field(default_factory=dict)
-    """When the passing of time alone can next change what an alarm in this state comes to."""
+    last: dict[str, Evaluation] = field(default_factory=dict)
 
 
 _watches: WeakKeyDictionary[Account, Watch] = WeakKeyDictionary()
@@ -56,10 +67,16 @@ def evaluate(account: Account) -> None:
     """Evaluate every alarm on the metric data of the whole periods before now."""
     watch, now = _refreshed(account), account.clock.now()
     for alarm in seam.alarms(account):
-        if _stays(watch, alarm, now):
-            continue
-        watch.evaluated[alarm.name] = (alarm.configured_at, _published(watch, alarm))
-        watch.due[alarm.name] = (alarm.state.value, _next_change(watch, alarm, now))
+        last = _last(watch, alarm)
+        if last and last.state == alarm.state.value and (not last.due or now < last.due):
+            continue  # nothing was published, configured or set, and time has not moved a datum on
+        watch.last[alarm.name] = Evaluation(
+            alarm.configured_at,
+            alarm.state.value,
+            _published(watch, alarm),
+            watch.index.read,
+            _next_move(watch, alarm, now),
+        )
         verdict = judge(alarm, _datapoints(watch, alarm, now), now)
         if verdict and verdict.state != alarm.state.value:
             state = AlarmState(verdict.state, verdict.reason, verdict.reason_data, now)
@@ -67,11 +84,16 @@ def evaluate(account: Account) -> None:
             _announce(account, alarm, state, verdict.value)
 
 
-def _stays(watch: Watch, alarm: MetricAlarm, now: datetime) -> bool:
-    """Nothing was published, configured or set since the last evaluation, and time has not moved a datum on."""
-    state, due = watch.due.get(alarm.name, ("", now))
-    known = (alarm.configured_at, _published(watch, alarm))
-    return state == alarm.state.value and watch.evaluated.get(alarm.name) == known and (not due or now < due)
+def _last(watch: Watch, alarm: MetricAlarm) -> Evaluation | None:
+    """The last evaluation, unless something was published or configured since."""
+    last = watch.last.get(alarm.name)
+    if last is None or last.configured_at != alarm.configured_at:
+        return None
+    if last.read != watch.index.read:
+        if last.published != _published(watch, alarm):
+            return None
+        last.read = watch.index.read
+    return last
 
 
 def next_change(account: Account) -> datetime | None:
@@ -149,10 +171,15 @@ def _datapoint(watch: Watch, alarm: MetricAlarm, start: datetime, end: datetime)
 
 
 def _next_change(watch: Watch, alarm: MetricAlarm, now: datetime) -> datetime | None:
+    last, step = _last(watch, alarm), _step(alarm)
+    if last is None:
+        return _floor(now, step) + step
+    return last.due if not last.due or now < last.due else _next_move(watch, alarm, now)
+
+
+def _next_move(watch: Watch, alarm: MetricAlarm, now: datetime) -> datetime | None:
+    """When a datum next enters, changes or leaves the periods that are evaluated."""
     step, period = _step(alarm), timedelta(seconds=alarm.period_seconds)
-    soonest = _floor(now, step) + step
-    if watch.evaluated.get(alarm.name) != (alarm.configured_at, _published(watch, alarm)):
-        return soonest
     # a datum enters the newest period, then slides from one to the next
     moves = range(evaluation_range(alarm) + 1)
     changes = [

@@ -8,13 +8,16 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from threading import RLock
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from rehearsal.engine import roles
 from rehearsal.engine.account import Account
 from rehearsal.engine.execution_roles import SAGEMAKER
-from rehearsal.engine.s3_transfer import DataError, Transfer
+from rehearsal.engine.s3_transfer import encryption, split
 
 
 @dataclass(frozen=True)
@@ -117,14 +120,14 @@ class Capture:
     def _flush(self, hour: datetime) -> None:
         folder = f"{self.endpoint}/{self.variant}/{hour:%Y/%m/%d/%H}"
         name = self._uuid(f"file {folder} {self.deployment}/{self.seen}")
-        uri = f"{self.config['DestinationS3Uri'].rstrip('/')}/{folder}/{name}.jsonl"
+        bucket, prefix = split(self.config["DestinationS3Uri"])
+        key = f"{prefix.rstrip('/')}/{folder}/{name}.jsonl".lstrip("/")
         body = ("\n".join(self._lines) + "\n").encode()
         self._lines = []
-        s3 = roles.client(self.account, self.role_arn, SAGEMAKER, "s3")
+        put = partial(roles.call, self.account, self.role_arn, SAGEMAKER, "s3", "PutObject")
         try:
-            transfer = Transfer(s3, self.role_arn, self.account.region)
-            transfer.write(uri, body, self.config.get("KmsKeyId"))
-        except DataError as error:
+            put(Bucket=bucket, Key=key, Body=body, **encryption(self.config.get("KmsKeyId")))
+        except (PermissionError, ClientError) as error:
             self.account.journal.write("note", what=f"data capture of {self.endpoint} was lost: {error}")
 
     def _uuid(self, of: str) -> str:

@@ -80,6 +80,8 @@ class LogReader:
 
     def new_lines(self, *, is_last: bool = False) -> str:
         """The whole lines since the last call; at the end also one that was never finished."""
+        if self.path.stat().st_size == self._read_to:
+            return ""
         with self.path.open("rb") as log:
             log.seek(self._read_to)
             text = log.read()

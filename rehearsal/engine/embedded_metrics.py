@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rehearsal.engine.account import Account
+from rehearsal.engine.moto_seams import cloudwatch as seam
 
 MOST_VALUES = 100
 
@@ -23,7 +24,7 @@ def publish(account: Account, group: str, lines: Iterable[str], *, at: datetime 
             continue
         try:
             for namespace, data in list(_metrics(_parsed(line), at)):
-                account.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=data)
+                seam.publish(account, namespace, data)
         except Malformed as malformed:
             account.journal.write("note", what=f"an embedded metric in {group} was dropped: {malformed}")
 

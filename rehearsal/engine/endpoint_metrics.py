@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Any
 
 from rehearsal.engine.account import Account
+from rehearsal.engine.moto_seams import cloudwatch as seam
 
 VALUES_IN_A_DATUM = 150  # PutMetricData's limit
 
@@ -55,9 +56,7 @@ class EndpointMetrics:
 
     def _put(self, data: list[dict[str, Any]], dimensions: dict[str, str]) -> None:
         named = [{"Name": key, "Value": value} for key, value in dimensions.items()]
-        self.account.client("cloudwatch").put_metric_data(
-            Namespace="AWS/SageMaker", MetricData=[{**datum, "Dimensions": named} for datum in data]
-        )
+        seam.publish(self.account, "AWS/SageMaker", [{**datum, "Dimensions": named} for datum in data])
 
     def _counts(self, instant: datetime, minute: Minute) -> list[dict[str, Any]]:
         """One datum an invocation, summed: 1 if it counts, else 0."""

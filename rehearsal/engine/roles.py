@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import boto3
+from botocore import xform_name
 
 from rehearsal.engine.iam import enforcement
+from rehearsal.engine.iam.calls import Call
 from rehearsal.engine.iam.policies import Access
 
 if TYPE_CHECKING:
@@ -54,6 +56,19 @@ def client(account: Account, role_arn: str, service: str, api: str) -> Any:
             aws_session_token=environment["AWS_SESSION_TOKEN"],
         )
     return kept[role_arn, service, api]
+
+
+def call(account: Account, role_arn: str, service: str, api: str, operation: str, **parameters: Any) -> Any:
+    """One API call of `service` under the role, judged like any other but made without HTTP.
+
+    Raises PermissionError with AWS's words if the role may not, and ClientError as boto3 does.
+    """
+    require_trust(account, role_arn, service)
+    principal = enforcement.session(account, role_arn, _session_name(service))
+    denial = enforcement.denial_of_call(account, principal, Call(api, operation, parameters))
+    if denial:
+        raise PermissionError(denial.message)
+    return getattr(account.client(api), xform_name(operation))(**parameters)
 
 
 def refusal(account: Account, role_arn: str, service: str, action: str, resource: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import shutil
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +28,11 @@ def split(uri: str) -> tuple[str, str]:
     return parts.netloc, parts.path.lstrip("/")
 
 
+def encryption(kms_key_id: str | None) -> dict[str, str]:
+    """How a request names the key of what it writes."""
+    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key_id} if kms_key_id else {}
+
+
 @dataclass(frozen=True)
 class Transfer:
     """S3 as one role sees it."""
@@ -45,7 +51,8 @@ class Transfer:
             for bucket, key, name in found:
                 file = target / name
                 file.parent.mkdir(parents=True, exist_ok=True)
-                self.s3.download_file(bucket, key, str(file))
+                with file.open("wb") as target_file:
+                    shutil.copyfileobj(self.s3.get_object(Bucket=bucket, Key=key)["Body"], target_file)
         except ClientError as error:
             raise DataError(f"ClientError: Data download failed: {uri}: {error}") from error
 
@@ -59,9 +66,8 @@ class Transfer:
 
     def write(self, uri: str, body: bytes, kms_key_id: str | None = None) -> None:
         bucket, key = split(uri)
-        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key_id} if kms_key_id else {}
         try:
-            self.s3.put_object(Bucket=bucket, Key=key, Body=body, **encryption)
+            self.s3.put_object(Bucket=bucket, Key=key, Body=body, **encryption(kms_key_id))
         except ClientError as error:
             raise DataError(f"ClientError: Data upload failed: {uri}: {error}") from error
 

@@ -75,7 +75,7 @@ def _next_stop(account: Account, instant: datetime) -> datetime:
 
 def _scheduled(account: Account) -> list[DeployedRule]:
     """The enabled scheduled rules; a disabled one is settled up to now, so that it does not catch up later."""
-    scheduled = [rule for rule in seam.rules(account) if rule.schedule]
+    scheduled = seam.scheduled(account)
     for rule in scheduled:
         if not rule.enabled:
             _schedules[account].settled[rule.arn] = account.clock.now()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from rehearsal.engine.moto_seams import cloudwatch
 from rehearsal.engine.moto_seams import queues as seam
 
 if TYPE_CHECKING:
@@ -41,4 +42,4 @@ def _put(account: Account, namespace: str, dimension: str, name: str, values: di
         }
         for metric, value in values.items()
     ]
-    account.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=data)
+    cloudwatch.publish(account, namespace, data)

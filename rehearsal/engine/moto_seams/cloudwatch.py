@@ -118,6 +118,16 @@ def metric_data(account: Account, start: int) -> list[Datum]:
     return [_datum(datum) for datum in cloudwatch_backends[account.id][account.region].metric_data[start:]]
 
 
+def publish(account: Account, namespace: str, data: Sequence[Mapping[str, Any]]) -> None:
+    """What a service of AWS publishes itself: PutMetricData's members, without a request."""
+    naive = [
+        {**datum, **({"Timestamp": time.astimezone(UTC).replace(tzinfo=None)} if time else {})}
+        for datum in data
+        for time in [datum.get("Timestamp")]
+    ]  # moto keeps times without a zone
+    cloudwatch_backends[account.id][account.region].put_metric_data(namespace, naive)
+
+
 def install(
     account: Account,
     on_set_state: Callable[[MetricAlarm, MetricAlarm], None],

@@ -44,19 +44,28 @@ class DeployedRule:
 
 def rules(account: Account) -> list[DeployedRule]:
     """The rules of the default bus, oldest first."""
-    bus = events_backends[account.id][account.region].event_buses["default"]
-    return [
-        DeployedRule(
-            rule.name,
-            rule.arn,
-            rule.state.startswith("ENABLED"),
-            rule.scheduled_expression,
-            getattr(rule, "rehearsal_created_at", account.clock.now()),
-            tuple(rule.targets),
-            rule.event_pattern,
-        )
-        for rule in list(bus.rules.values())
-    ]
+    return [_deployed(rule) for rule in _rules(account)]
+
+
+def scheduled(account: Account) -> list[DeployedRule]:
+    """Those that have a schedule: they are asked for at every step of the clock."""
+    return [_deployed(rule) for rule in _rules(account) if rule.scheduled_expression]
+
+
+def _rules(account: Account) -> list[Rule]:
+    return list(events_backends[account.id][account.region].event_buses["default"].rules.values())
+
+
+def _deployed(rule: Rule) -> DeployedRule:
+    return DeployedRule(
+        rule.name,
+        rule.arn,
+        rule.state.startswith("ENABLED"),
+        rule.scheduled_expression,
+        rule.rehearsal_created_at,  # type: ignore[attr-defined]
+        tuple(rule.targets),
+        rule.event_pattern,
+    )
 
 
 def install(account: Account, put_event: PutEvent, refuse_bus: Callable[[str], None]) -> None:

@@ -16,6 +16,7 @@ from moto.server import ThreadedMotoServer
 from werkzeug.serving import BaseWSGIServer
 
 from rehearsal.engine.moto_seams.patches import replace
+from rehearsal.engine.moto_seams.server import keep_alive
 
 if TYPE_CHECKING:
     from rehearsal.engine.account import Account
@@ -40,6 +41,7 @@ def start(account: Account) -> str:
     mock.start()
     mock_random.seed(0)  # the same life gives the same identifiers
     serve: Any = replace(account, BaseWSGIServer, "serve_forever", lambda it: serve(it, STOP_WITHIN_SECONDS))
+    keep_alive(account)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     _running.update(mock=mock, server=server)
     server.start()

@@ -111,7 +111,7 @@ def run(stage: Stage, *, out: Path, console: Console) -> dict:
         findings, quality = check(outcome), None
         schema = None if outcome.stopped else live_schema(deployment)
         if outcome.world and schema:
-            quality = compare(deployment, scenario, outcome.world, schema)
+            quality = compare(deployment, scenario, outcome.world, schema, outcome.calendar)
         summary = summarise(outcome, findings, quality)
         told = (out / "inference.json").read_text() if (out / "inference.json").exists() else "{}"
         (out / "rehearsal-report.html").write_text(render(tell(outcome, summary, json.loads(told))))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Iterator
+import io
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -17,6 +18,21 @@ class Hour:
 
     at: datetime
     rows: tuple[dict[str, str], ...]
+
+    @property
+    def inference_id(self) -> str:
+        return f"{self.at:%Y%m%dT%H}"
+
+    def cells(self, features: Sequence[str]) -> list[list[str]]:
+        """What a request has of each row."""
+        return [[row[name] for name in features] for row in self.rows]
+
+
+def request_body(cells: Sequence[Sequence[str]]) -> str:
+    """Rows as a client sends them: CSV without a header."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(cells)
+    return text.getvalue()
 
 
 def rows(path: Path) -> Iterator[dict[str, str]]:

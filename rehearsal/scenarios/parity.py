@@ -6,13 +6,16 @@ import csv
 import io
 import json
 import tarfile
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime
 
-from rehearsal.scenarios.deployment import Deployment
-from rehearsal.scenarios.traffic import Answer
+if TYPE_CHECKING:
+    from rehearsal.scenarios.deployment import Deployment
+    from rehearsal.scenarios.traffic import Answer
 
 TOLERANCE = 1e-5
 """The server rounds to six decimals."""
@@ -48,15 +51,15 @@ def check_parity(deployment: Deployment, answer: Answer) -> Parity:
 def in_memory(graph: bytes, schema: bytes, body: str) -> np.ndarray:
     """What a model answers to a request's body: the probability of 1, or the value, per row."""
     features = json.loads(schema)["features"]
-    rows = list(csv.reader(io.StringIO(body, newline="")))
-    inputs = {f["name"]: _column([row[i] for row in rows], f["kind"]) for i, f in enumerate(features)}
+    columns = zip(*csv.reader(io.StringIO(body, newline="")), strict=True)
+    inputs = {f["name"]: _column(cells, f["kind"]) for f, cells in zip(features, columns, strict=True)}
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     output = np.asarray(session.run(None, inputs)[-1])
     values: np.ndarray = output[:, -1] if output.ndim == 2 else output
     return values.astype(float)
 
 
-def _column(cells: list[str], kind: str) -> np.ndarray:
+def _column(cells: Sequence[str], kind: str) -> np.ndarray:
     if kind == "number":
-        return np.asarray([[float(cell) if cell else np.nan] for cell in cells], dtype=np.float32)
-    return np.asarray([[cell] for cell in cells], dtype=object)
+        return np.asarray([float(cell or "nan") for cell in cells], dtype=np.float32)[:, None]
+    return np.asarray(cells, dtype=object)[:, None]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.loss import mean_loss
-from rehearsal.scenarios import calendar
+from rehearsal.scenarios.calendar import Calendar
+from rehearsal.scenarios.calendar_models import Predictions, firsts
 from rehearsal.scenarios.deployment import Deployment
 from rehearsal.scenarios.traffic import Answer, World
 from rehearsal.scenarios.turn import Scenario
@@ -30,7 +31,11 @@ class Quality:
 
 
 def compare(
-    deployment: Deployment, scenario: Scenario, world: World, schema: dict[str, Any]
+    deployment: Deployment,
+    scenario: Scenario,
+    world: World,
+    schema: dict[str, Any],
+    calendar: Calendar | None,
 ) -> Quality | None:
     """Ask the first model again all that later models answered, on an endpoint of its own that nothing watches.
 
@@ -48,11 +53,11 @@ def compare(
     served = [p for answer in answered for p in answer.predictions]
     dated, failed = dict(never), ""
     try:
-        dated |= calendar.retrained(deployment, scenario, answered, time=schema["time"])
+        dated |= calendar.predictions() if calendar else {}
     except RuntimeError as error:
         failed = str(error)
 
-    def loss(alternative: calendar.Predictions) -> float:
+    def loss(alternative: Predictions) -> float:
         return mean_loss(schema["task"], [p for a in answered for p in alternative[a.inference_id]], labels)
 
     return Quality(
@@ -60,7 +65,7 @@ def compare(
         served=mean_loss(schema["task"], served, labels),
         never_retrained=loss(never),
         calendar=None if failed else loss(dated),
-        calendar_runs=1 + len(calendar.firsts(scenario)),
+        calendar_runs=1 + len(firsts(scenario.start, scenario.end)),
         calendar_failed=failed,
     )
 

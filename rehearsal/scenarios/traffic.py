@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from domain.names import Prefix
-from rehearsal.scenarios.dataset import Hour
+from rehearsal.scenarios.dataset import Hour, request_body
 from rehearsal.scenarios.deployment import Deployment
 
 LABEL_HOUR = 12
@@ -53,9 +51,9 @@ class World:
         self.deployment.account.on_advance.append(self._watch_a_change)
 
     def ask(self, hour: Hour) -> Answer:
-        self._rows = [[row[name] for name in self.features] for row in hour.rows]
+        self._rows = hour.cells(self.features)
         labels = tuple(float(row[self.target]) for row in hour.rows)
-        answer = self._ask(self._rows, f"{hour.at:%Y%m%dT%H}", hour.at, labels)
+        answer = self._ask(self._rows, hour.inference_id, hour.at, labels)
         self.answers.append(answer)
         self._unlabelled[hour.at.date()].append(answer)
         return answer
@@ -108,12 +106,6 @@ class World:
         body = ("\n".join(lines) + "\n").encode()
         self.deployment.account.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
         return key
-
-
-def request_body(rows: Sequence[Sequence[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
 
 
 def _truth(answer: Answer) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from config.delivery import Delivery
-from rehearsal.scenarios import neighbour
+from rehearsal.scenarios import calendar, neighbour
+from rehearsal.scenarios.calendar import Calendar
 from rehearsal.scenarios.dataset import hours
 from rehearsal.scenarios.deployment import Deployment
 from rehearsal.scenarios.neighbour import NearMiss
@@ -57,6 +58,8 @@ class Outcome:
     first_training: dict[str, Any] = field(default_factory=dict)
     world: World | None = None
     parity: Parity | None = None
+    calendar: Calendar | None = None
+    """What to compare with, in the making."""
     near_misses: list[NearMiss] = field(default_factory=list)
     pipeline: Pipeline | None = None
     """By which the deployment is brought up; without one it is deployed directly."""
@@ -86,6 +89,7 @@ def _play(outcome: Outcome) -> None:
     if schema is None:
         outcome.refused = "" if outcome.scenario.expects_drift else _refusal(deployment)
         return
+    outcome.calendar = calendar.begin(deployment, outcome.scenario, schema)
     outcome.world = World(deployment, schema["features"], schema["target"])
     _live(outcome, time=schema["time"])
     outcome.near_misses = neighbour.make_noise(deployment.account)

@@ -29,7 +29,9 @@ class KeepAlive(MotoRequestHandler):
     def run_wsgi(self) -> None:
         environ = self.make_environ()
         length = None if "wsgi.input_terminated" in environ else int(environ.get("CONTENT_LENGTH") or 0)
-        environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(length))  # the next request comes after it
+        environ["wsgi.input"] = io.BytesIO(
+            environ["wsgi.input"].read(length)
+        )  # the next request comes after it
         try:
             chunks, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
         except Exception as error:

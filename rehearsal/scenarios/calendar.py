@@ -42,8 +42,10 @@ class Calendar:
         self.process.wait()
 
 
-def begin(deployment: Deployment, scenario: Scenario, schema: dict[str, Any]) -> Calendar:
-    """Start to train by the code of the first release's image; it gives way to all else that runs."""
+def begin(deployment: Deployment, scenario: Scenario, schema: dict[str, Any]) -> Calendar | None:
+    """Start to train by the code of the first release's image, if the season has a first of a month."""
+    if not calendar_models.firsts(scenario.start, scenario.end):
+        return None
     uri = deployment.ledger_bodies("RELEASE")[0]["parameter"].split(",")[2]
     image = images.resolve(deployment.account, uri)
     plan = Plan(

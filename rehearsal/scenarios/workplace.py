@@ -13,6 +13,7 @@ from pathlib import Path
 from rehearsal.engine import Account
 from rehearsal.engine.delivery import builds, cdk, docker
 from rehearsal.engine.delivery.build_run import Machine
+from rehearsal.engine.delivery.cdk import App
 
 ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = {".git", ".venv", "node_modules", "build", "cdk.out", "__pycache__"}
@@ -27,6 +28,8 @@ SYNTH = {
     ),
 }
 """The rules of a synth take longer than all else in a push; `make test` runs them. So would the CDK, unpacked anew."""
+APP = App(files=("app.py", "cdk.json", "config", "domain", "lambdas", "stacks"), variables=tuple(SYNTH))
+"""A push that changes none of these is deployed from the assembly that is there already."""
 CDK_OF_NODE = "require('child_process').spawnSync('cdk', process.argv.slice(2), {stdio: 'inherit'}).status"
 
 
@@ -67,7 +70,10 @@ class Workplace:
 
     def archive(self) -> bytes:
         done = subprocess.run(
-            ["git", "archive", "--format=zip", "HEAD"], cwd=self.directory, capture_output=True, check=True
+            ["git", "archive", "--format=zip", "-0", "HEAD"],  # unpacked in each of its builds
+            cwd=self.directory,
+            capture_output=True,
+            check=True,
         )
         return done.stdout
 
@@ -117,7 +123,7 @@ def use_this_machine(account: Account) -> None:
     builds.use_machine(
         account,
         Machine(
-            tools={"docker": docker.tool(account), "cdk": cdk.tool(account)},
+            tools={"docker": docker.tool(account), "cdk": cdk.tool(account, APP)},
             prepare=_install,
             not_run=NOT_RUN,
             environment=SYNTH,

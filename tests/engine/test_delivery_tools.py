@@ -109,6 +109,30 @@ def test_cdk_deploy_synthesises_in_the_checkout_and_keeps_what_a_parameter_has(
     assert "Other" in delivery.account.client("sqs").list_queues()["QueueUrls"][0]
 
 
+def test_what_an_app_reads_is_synthesised_once_and_it_can_read_nothing_else(
+    delivery: Delivery, tmp_path: Path
+) -> None:
+    tools = {"cdk": cdk.tool(delivery.account, cdk.App(files=("cdk.json", "config"), variables=("SEEN",)))}
+    builds.use_machine(delivery.account, Machine(tools=tools, environment={"SEEN": "1", "UNSEEN": "2"}))
+    assembly = json.loads(app(tmp_path)["cdk.json"])["app"]
+    told = tmp_path / "told"
+    settings = {"app": f'echo "$SEEN$UNSEEN" $(ls) $(cat config/a) >> {told} && {assembly}'}
+
+    def push(**files: str) -> None:
+        changed = {"cdk.json": json.dumps(settings), **files}
+        delivery.account.client("s3").put_object(
+            Bucket="source-bucket", Key="source.zip", Body=zipped(changed)
+        )
+        delivery.account.client("codepipeline").start_pipeline_execution(name="push")
+        delivery.account.pump()
+        assert delivery.built("tools")[-1]["status"] == "SUCCEEDED", delivery.built("tools")[-1]["output"]
+
+    run(delivery, {"cdk.json": json.dumps(settings), "config/a": "one"}, "cdk deploy '*'")
+    push(**{"config/a": "one", "README.md": "new"})
+    push(**{"config/a": "two"})
+    assert told.read_text().splitlines() == ["1 cdk.json config one", "1 cdk.json config two"]
+
+
 def test_a_stack_that_does_not_come_up_fails_the_command_with_its_reason(
     delivery: Delivery, tmp_path: Path
 ) -> None:

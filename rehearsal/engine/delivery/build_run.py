@@ -22,7 +22,7 @@ from rehearsal.engine.delivery.shims import Shims, Tool
 if TYPE_CHECKING:
     from rehearsal.engine.account import Account
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.02
 TAIL_CHARACTERS = 4000
 
 

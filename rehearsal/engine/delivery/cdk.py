@@ -9,7 +9,9 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,10 +26,24 @@ from rehearsal.engine.delivery.shims import Answer, Command, Tool
 if TYPE_CHECKING:
     from rehearsal.engine.account import Account
 
-BUILT = {".venv", "node_modules", "build", "cdk.out", "__pycache__"}
+INSTALLED = (".venv", "node_modules")
+BUILT = {*INSTALLED, "build", "cdk.out", "__pycache__"}
 
 
-def tool(account: Account) -> Tool:
+RUNS_BY = ("PATH", "HOME", "LANG", "TMPDIR")
+
+
+@dataclass(frozen=True)
+class App:
+    """What an app reads of a checkout and of the environment: it is given nothing else, so it cannot read more."""
+
+    files: tuple[str, ...]
+    variables: tuple[str, ...] = ()
+
+
+def tool(account: Account, app: App | None = None) -> Tool:
+    """`cdk`, as a build calls it. What a synthesis reads stays the same from push to push: so does its assembly."""
+
     def cdk(command: Command) -> Answer:
         if command.argv[1:2] != ("deploy",):
             raise Unsupported(
@@ -37,9 +53,7 @@ def tool(account: Account) -> Tool:
         if refused:
             return Answer(1, err=refused)
         given = _parser().parse_args(list(command.argv[2:]))
-        # The same files give the same assembly, so those of one commit are synthesised once.
-        outdir = account.directory / "synthesised" / _fingerprint(command.cwd)
-        problem = "" if outdir.exists() else synthesise(command.cwd, outdir, dict(command.environment))
+        outdir, problem = _synthesised(account, command, app)
         if problem:
             return Answer(1, err=problem)
         return _deploy(account, outdir, given.patterns, given.parameters)
@@ -63,9 +77,40 @@ def _may_not_deploy(account: Account, role_arn: str) -> str:
     return f"{refused}\n" if refused else ""
 
 
-def _fingerprint(directory: Path) -> str:
+def _synthesised(account: Account, command: Command, app: App | None) -> tuple[Path, str]:
+    """The assembly of what the app reads, made once; or what went wrong."""
+    kept = account.directory / "synthesised"
+    if app is None:
+        outdir, environment = kept / _fingerprint(command.cwd), dict(command.environment)
+        return outdir, "" if outdir.exists() else synthesise(command.cwd, outdir, environment)
+    seen = {name: command.environment[name] for name in app.variables if name in command.environment}
+    checkout = Path(tempfile.mkdtemp(prefix="app-", dir=account.directory))
+    try:
+        _pick(command.cwd, checkout, app.files)
+        outdir = kept / _fingerprint(checkout, repr(sorted(seen.items())))
+        if outdir.exists():
+            return outdir, ""
+        how = {name: command.environment[name] for name in RUNS_BY if name in command.environment}
+        return outdir, synthesise(checkout, outdir, {**how, **seen})
+    finally:
+        shutil.rmtree(checkout)
+
+
+def _pick(source: Path, target: Path, files: Sequence[str]) -> None:
+    """These files and folders of a checkout, and what was installed there."""
+    for name in files:
+        if (source / name).is_dir():
+            shutil.copytree(source / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif (source / name).exists():
+            shutil.copy2(source / name, target / name)
+    for name in INSTALLED:
+        if (source / name).exists():
+            (target / name).symlink_to(source / name)
+
+
+def _fingerprint(directory: Path, environment: str = "") -> str:
     """A hash of all that the source brought; what was installed or built there does not count."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(environment.encode())
     for parent, folders, files in os.walk(directory):
         folders[:] = sorted(set(folders) - BUILT)
         for name in sorted(files):

@@ -34,7 +34,7 @@ rehearse: $(READY) ## play the life of a model on this machine; your own table: 
 	@$(PY) -m rehearsal $${DATA:+"--data=$$DATA" "--target=$$TARGET" "--time=$$TIME" "--task=$$TASK"} $(ARGS)
 
 test: lint ## lint, types and all tests
-	@CDK_VALIDATION=false $(PY) -m pytest --numprocesses=auto --dist=loadfile
+	@CDK_VALIDATION=false $(PY) -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	@$(PY) -m ruff check .

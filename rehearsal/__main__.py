@@ -79,7 +79,7 @@ def stage(args: argparse.Namespace, console: Console) -> Stage:
     end = args.until.replace(tzinfo=UTC) if args.until else FLIGHTS.end
     scenario = replace(FLIGHTS, tables=args.tables, end=end, retrains=args.retrains)
     assembly = args.assembly or synthesise(args.out / "cdk.out")
-    pipeline = None if args.direct or args.assembly else pipeline_of(args.config, assembly)
+    pipeline = None if args.direct or args.assembly else pipeline_of(args.config, assembly, ROOT)
     return Stage(scenario, args.config, assembly, pipeline=pipeline)
 
 
@@ -90,8 +90,11 @@ def own_stage(args: argparse.Namespace, console: Console) -> Stage:
     clear(args.out)
     from rehearsal.scenarios.own_table import ready
 
-    scenario, workspace = ready(prepared, load(args.config), args.out, console)
-    return Stage(scenario, workspace.config, synthesise(args.out / "cdk.out", workspace.root), workspace.root)
+    base = load(args.config)
+    scenario, repository = ready(prepared, base, args.out, console)
+    config = repository / "config" / f"{base.environment}.yaml"
+    assembly = synthesise(args.out / "cdk.out", repository)
+    return Stage(scenario, config, assembly, repository, pipeline_of(config, assembly, repository))
 
 
 def clear(out: Path) -> None:
@@ -119,10 +122,10 @@ def run(stage: Stage, *, out: Path, console: Console) -> dict:
     return summary
 
 
-def pipeline_of(config_path: Path, assembly: Path) -> Pipeline | None:
+def pipeline_of(config_path: Path, assembly: Path, repository: Path) -> Pipeline | None:
     """The pipeline that delivers this environment, if there is one: a push is then the way in."""
     config = load(config_path)
-    delivery = load_delivery(ROOT / "config", load_environments(ROOT / "config"))
+    delivery = load_delivery(repository / "config", load_environments(repository / "config"))
     if delivery is None or delivery.name != config.name or delivery.environments != [config.environment]:
         return None
     return Pipeline(delivery, assembly)

@@ -38,11 +38,13 @@ class Workplace:
     directory: Path
 
     @classmethod
-    def clone(cls, account: Account, directory: Path, source: Path = ROOT) -> Workplace:
+    def clone(
+        cls, account: Account, directory: Path, source: Path = ROOT, *, branch: str = "main"
+    ) -> Workplace:
         """The project as it lies there, with what is not committed yet, as the first commit of a repository."""
         copy_project(directory, source)
         workplace = cls(account, directory)
-        workplace._git("init", "--quiet", "--initial-branch=main")
+        workplace._git("init", "--quiet", f"--initial-branch={branch}")
         workplace.commit("the project as it is")
         return workplace
 

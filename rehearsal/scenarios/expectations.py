@@ -87,7 +87,7 @@ def _why_not_live(outcome: Outcome) -> str:
 def _serving(outcome: Outcome) -> Iterator[Finding]:
     if outcome.world is None:
         return
-    answers = [*outcome.world.answers, *outcome.world.again]
+    answers = outcome.world.asked
     lost = [answer for answer in answers if not answer.predictions]
     where = f"{len(lost)} of {len(answers)} requests failed, the first: {lost[0].error}" if lost else ""
     yield Finding("every request is answered", not lost and bool(answers), where)

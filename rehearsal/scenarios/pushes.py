@@ -11,7 +11,7 @@ from typing import Any, Literal
 from config.delivery import Delivery
 from domain.names import delivery_name
 from rehearsal.engine.cloudformation import assembly
-from rehearsal.engine.delivery import pipelines, repositories
+from rehearsal.engine.delivery import cdk, pipelines, repositories
 from rehearsal.engine.journal import Entry
 from rehearsal.scenarios.deployment import Deployment
 from rehearsal.scenarios.workplace import Workplace, use_this_machine
@@ -67,10 +67,12 @@ class Pusher:
     workplace: Workplace
 
     @classmethod
-    def deploy(cls, deployment: Deployment, delivery: Delivery, cloud_assembly: Path) -> Pusher:
+    def deploy(
+        cls, deployment: Deployment, delivery: Delivery, cloud_assembly: Path, engine: str = ""
+    ) -> Pusher:
         """`cdk deploy`: the one stack at the top level; and a clone of the repository that the pipeline listens to."""
         account, name = deployment.account, delivery_name(delivery.name)
-        use_this_machine(account)
+        use_this_machine(account, engine)
         assembly.deploy(account, cloud_assembly, only=[name])
         pipeline = account.client("codepipeline").get_pipeline(name=name)["pipeline"]
         source = pipeline["stages"][0]["actions"][0]["configuration"]
@@ -80,6 +82,8 @@ class Pusher:
             deployment.repository,
             branch=source.get("BranchName", "main"),
         )
+        # What was synthesised from the very files that the first commit holds.
+        cdk.keep(account, clone.directory, cloud_assembly)
         if "S3Bucket" not in source:
             repositories.register(account, _repository(source), clone.directory)
         return cls(deployment, source, clone)

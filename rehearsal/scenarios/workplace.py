@@ -118,12 +118,15 @@ def _files(source: Path) -> list[Path]:
     return [path for path in found if not LEFT_OUT & set(path.relative_to(source).parts)]
 
 
-def use_this_machine(account: Account) -> None:
-    """Builds run here: with this machine's packages instead of an installation, docker and cdk by the account."""
+def use_this_machine(account: Account, engine: str = "") -> None:
+    """Builds run here: with this machine's packages instead of an installation, docker and cdk by the account.
+
+    `engine` is the path of a container engine that builds the images too.
+    """
     builds.use_machine(
         account,
         Machine(
-            tools={"docker": docker.tool(account), "cdk": cdk.tool(account)},
+            tools={"docker": docker.tool(account, engine), "cdk": cdk.tool(account)},
             prepare=_install,
             not_run=NOT_RUN,
             environment=SYNTH,

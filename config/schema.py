@@ -39,6 +39,7 @@ Name = Annotated[
     Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", min_length=3, max_length=20),
     AfterValidator(_not_reserved),
 ]
+Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
 BoundaryArn = Annotated[str, Field(pattern=r"^arn:[\w-]+:iam::(\d{12}|aws):policy/.+$")]
 Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
 
@@ -126,7 +127,7 @@ class Config(Part):
     """No second retrain within this time after the last one started."""
     budget_usd_per_month: Annotated[float, Field(gt=0)] = 25
     """Ceiling of all training runs of a calendar month (UTC), reserved before each start."""
-    notify_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    notify_email: Email | None = None
     log_retention_days: Literal[7, 14, 30, 60, 90, 180, 365] = 90
     training: Training = Training()
     gate: Gate = Gate()

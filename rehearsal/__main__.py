@@ -17,6 +17,7 @@ from rich.console import Console
 from config.delivery import load_delivery
 from config.schema import ConfigError, load, load_environments
 from rehearsal.engine import Account
+from rehearsal.engine.delivery import docker
 from rehearsal.report.page import render
 from rehearsal.report.story import tell
 from rehearsal.scenarios.deployment import ROOT, Deployment, synthesise
@@ -61,6 +62,9 @@ def arguments() -> argparse.Namespace:
         "--direct", action="store_true", help="deploy without the pipeline (so it is with --assembly)"
     )
     parser.add_argument(
+        "--no-engine", action="store_true", help="build no image with docker or podman, even if there is one"
+    )
+    parser.add_argument(
         "--retrains", type=int, default=FLIGHTS.retrains, help="how many an alarm must start at least"
     )
     own = parser.add_argument_group("your own table")
@@ -79,7 +83,7 @@ def stage(args: argparse.Namespace, console: Console) -> Stage:
     end = args.until.replace(tzinfo=UTC) if args.until else FLIGHTS.end
     scenario = replace(FLIGHTS, tables=args.tables, end=end, retrains=args.retrains)
     assembly = args.assembly or synthesise(args.out / "cdk.out")
-    pipeline = None if args.direct or args.assembly else pipeline_of(args.config, assembly)
+    pipeline = None if args.direct or args.assembly else pipeline_of(args, args.config, assembly, ROOT)
     return Stage(scenario, args.config, assembly, pipeline=pipeline)
 
 
@@ -90,8 +94,11 @@ def own_stage(args: argparse.Namespace, console: Console) -> Stage:
     clear(args.out)
     from rehearsal.scenarios.own_table import ready
 
-    scenario, workspace = ready(prepared, load(args.config), args.out, console)
-    return Stage(scenario, workspace.config, synthesise(args.out / "cdk.out", workspace.root), workspace.root)
+    base = load(args.config)
+    scenario, repository = ready(prepared, base, args.out, console)
+    config = repository / "config" / f"{base.environment}.yaml"
+    assembly = synthesise(args.out / "cdk.out", repository)
+    return Stage(scenario, config, assembly, repository, pipeline_of(args, config, assembly, repository))
 
 
 def clear(out: Path) -> None:
@@ -119,13 +126,15 @@ def run(stage: Stage, *, out: Path, console: Console) -> dict:
     return summary
 
 
-def pipeline_of(config_path: Path, assembly: Path) -> Pipeline | None:
+def pipeline_of(
+    args: argparse.Namespace, config_path: Path, assembly: Path, repository: Path
+) -> Pipeline | None:
     """The pipeline that delivers this environment, if there is one: a push is then the way in."""
     config = load(config_path)
-    delivery = load_delivery(ROOT / "config", load_environments(ROOT / "config"))
+    delivery = load_delivery(repository / "config", load_environments(repository / "config"))
     if delivery is None or delivery.name != config.name or delivery.environments != [config.environment]:
         return None
-    return Pipeline(delivery, assembly)
+    return Pipeline(delivery, assembly, "" if args.no_engine else docker.engine_of_this_machine())
 
 
 def main() -> int:

@@ -9,14 +9,18 @@ from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from config.delivery import Delivery
 from domain.names import Names, delivery_name
+from stacks.acknowledgements import acknowledge
 from stacks.buckets import access_logs_bucket, private_bucket
+from stacks.delivery_failures import tell_of_failures
 from stacks.delivery_projects import Projects
 from stacks.delivery_source import source_of
 from stacks.delivery_stages import Stage, check_stages, environment_stages
+from stacks.functions import encrypted_queue
 from stacks.key import logs_statement
 from stacks.permissions import allow, arn
 
@@ -34,6 +38,7 @@ class DeliveryStack(Stack):
         self.key = self._key()
         self.access_logs = access_logs_bucket(self, old_version_days=ARTEFACT_DAYS)
         self.artefacts = self.bucket("BuildArtefacts", expires=Duration.days(ARTEFACT_DAYS))
+        self.dead_letters = self._dead_letters()
         self.source = source_of(self)
         self.role = self._role()
         self.projects = Projects(self)
@@ -48,8 +53,10 @@ class DeliveryStack(Stack):
         allow(self.role, ["codebuild:StartBuild", "codebuild:BatchGetBuilds"], projects)
         pipeline = self._pipeline("Pipeline", self.pipeline_name, [*before, *stages], self.source.triggers())
         self.source.start_on_change(pipeline)
+        made = [pipeline]
         if pull_requests := self.source.pull_requests():
-            self._pipeline("Checks", f"{self.pipeline_name}-checks", before, pull_requests)
+            made.append(self._pipeline("Checks", f"{self.pipeline_name}-checks", before, pull_requests))
+        tell_of_failures(self, made)
         self._finish()
 
     def _finish(self) -> None:
@@ -72,6 +79,11 @@ class DeliveryStack(Stack):
         )
         key.add_to_resource_policy(logs_statement(self, f"/aws/codebuild/{self.pipeline_name}-*"))
         return key
+
+    def _dead_letters(self) -> sqs.Queue:
+        letters = encrypted_queue(self, "DeadLetters", self.key)
+        acknowledge(letters, "AwsSolutions-SQS3", "It holds the dead letters of the pipeline's rules.")
+        return letters
 
     def bucket(self, construct_id: str, *, expires: Duration | None = None) -> s3.Bucket:
         """A private bucket under the delivery's key; the source's and the artefacts' are the two."""

@@ -13,8 +13,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
 from config.delivery import CodeCommit, Connection, S3Zip
-from stacks.acknowledgements import acknowledge
-from stacks.functions import DELIVERY_ATTEMPTS, encrypted_queue
+from stacks.functions import DELIVERY_ATTEMPTS
 from stacks.permissions import allow, arn
 
 if TYPE_CHECKING:
@@ -76,13 +75,20 @@ class Source(ABC):
         made = codepipeline.Pipeline.from_pipeline_arn(
             stack, "ByArn", arn(stack, "codepipeline", pipeline.ref)
         )
-        letters = encrypted_queue(stack, "DeadLetters", stack.key)
-        acknowledge(
-            letters, "AwsSolutions-SQS3", "It holds the dead letters of the rule that starts the pipeline."
+        target = targets.CodePipeline(
+            made, dead_letter_queue=stack.dead_letters, retry_attempts=DELIVERY_ATTEMPTS
         )
-        target = targets.CodePipeline(made, dead_letter_queue=letters, retry_attempts=DELIVERY_ATTEMPTS)
         description = f"A push to {stack.delivery.name} starts its delivery"
-        events.Rule(stack, "OnPush", description=description, event_pattern=pattern, targets=[target])
+        rule = events.Rule(stack, "OnPush", description=description, event_pattern=pattern, targets=[target])
+        # The library grants this for other targets, but not for a pipeline.
+        stack.dead_letters.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                actions=["sqs:SendMessage"],
+                resources=[stack.dead_letters.queue_arn],
+                conditions={"ArnEquals": {"aws:SourceArn": rule.rule_arn}},
+            )
+        )
 
 
 class ZipSource(Source):

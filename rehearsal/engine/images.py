@@ -52,15 +52,15 @@ def build(account: Account, *, context: Path, dockerfile: Path, repository: str,
     return f"{account.id}.dkr.ecr.{account.region}.amazonaws.com/{repository}@{digest}"
 
 
-def assemble(account: Account, *, context: Path, dockerfile: Path) -> str:
-    """Build the image into a directory of its own; returns its digest."""
+def assemble(account: Account, *, context: Path, dockerfile: Path, digest: str | None = None) -> str:
+    """Build the image into a directory of its own; returns its digest, which a container engine may have given."""
     with tempfile.TemporaryDirectory(dir=account.directory) as scratch:
         builder = Builder(context, Path(scratch))
         for instruction in docker.parse(dockerfile.read_text()):
             builder.carry_out(instruction)
         stage = builder.result(dockerfile)
         manifest = _manifest(stage)
-        digest = "sha256:" + hashlib.sha256(manifest.encode()).hexdigest()
+        digest = digest or "sha256:" + hashlib.sha256(manifest.encode()).hexdigest()
         _keep(account, stage, digest, manifest, builder.notes)
     for note in builder.notes:
         account.journal.write("note", what=f"image {digest[:19]}: {note}")

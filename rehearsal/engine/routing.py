@@ -138,6 +138,7 @@ def _to_sns(account: Account, rule: DeployedRule, target: Mapping[str, Any], pay
         raise RefusedError(f"the topic {arn} does not exist") from missing
     _require(account, rule, "sns:Publish", arn)
     sns.publish(TopicArn=arn, Message=_text(payload))
+    account.journal.write("told", topic=arn.rsplit(":", 1)[-1], message=_text(payload))
 
 
 def _to_code_pipeline(
@@ -170,7 +171,8 @@ def _send_to_queue(
 
 def _require(account: Account, rule: DeployedRule, action: str, resource: str) -> None:
     events = enforcement.service(account, SERVICE)
-    denial = enforcement.denial(account, events, Access(action, resource), source_arn=rule.arn)
+    source = None if action == "sns:Publish" else rule.arn  # SNS is told nothing of the rule
+    denial = enforcement.denial(account, events, Access(action, resource), source_arn=source)
     if denial:
         raise RefusedError(f"{denial.message}, asked for the rule {rule.arn}")
 

@@ -11,7 +11,7 @@ from domain.names import Prefix
 from rehearsal.scenarios import states
 from rehearsal.scenarios.coverage import every_part_worked, silent_alarms
 from rehearsal.scenarios.finding import Expectation, Finding
-from rehearsal.scenarios.neighbour import DELIVERY, NEAR_MISSES
+from rehearsal.scenarios.neighbour import DELIVERY, FAILURE, NEAR_MISSES
 from rehearsal.scenarios.permissions import check_permissions
 from rehearsal.scenarios.turn import Outcome
 
@@ -59,6 +59,8 @@ def _pushes(outcome: Outcome) -> Iterator[Finding]:
         yield Finding(sentence, pushed.end == pushed.push.end, where)
     said = all(pushed.not_run for pushed in outcome.pushed if pushed.end != "refused-by-verify")
     yield Finding("a push says what did not run here", said and bool(outcome.pushed), str(outcome.pushed))
+    mute = [pushed.push.message for pushed in outcome.pushed if pushed.told != (pushed.status == "FAILED")]
+    yield Finding("people are told of each push that fails, and of no other", not mute, "; ".join(mute))
 
 
 def _push(outcome: Outcome) -> Iterator[Finding]:
@@ -85,7 +87,7 @@ def _why_not_live(outcome: Outcome) -> str:
 def _serving(outcome: Outcome) -> Iterator[Finding]:
     if outcome.world is None:
         return
-    answers = [*outcome.world.answers, *outcome.world.again]
+    answers = outcome.world.asked
     lost = [answer for answer in answers if not answer.predictions]
     where = f"{len(lost)} of {len(answers)} requests failed, the first: {lost[0].error}" if lost else ""
     yield Finding("every request is answered", not lost and bool(answers), where)
@@ -197,8 +199,10 @@ def _neighbour(outcome: Outcome) -> Iterator[Finding]:
         for d in through
     )
     kinds = {miss.detail_type for miss in outcome.near_misses}
-    unneeded = (set() if outcome.scenario.expects_drift else {"CloudWatch Alarm State Change"}) | (
-        set() if outcome.pipeline else {DELIVERY}
+    unneeded = (
+        (set() if outcome.scenario.expects_drift else {"CloudWatch Alarm State Change"})
+        | (set() if outcome.pipeline else {DELIVERY})
+        | (set() if any(pushed.status == "FAILED" for pushed in outcome.pushed) else {FAILURE})
     )
     yield Finding(
         "no rule takes a neighbour's event",

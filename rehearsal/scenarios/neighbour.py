@@ -13,6 +13,7 @@ from typing import Any
 from rehearsal.engine import Account, routing
 
 DELIVERY = "CodePipeline Action Execution State Change"
+FAILURE = "CodePipeline Pipeline Execution State Change"
 NEAR_MISSES: dict[str, dict[str, Any]] = {
     "CloudWatch Alarm State Change": {
         "source": "com.neighbour",
@@ -44,6 +45,12 @@ NEAR_MISSES: dict[str, dict[str, Any]] = {
         "detail.pipeline": "neighbour-delivery",
         "detail.stage": "prod-Wait",
         "detail.state": "FAILED",
+    },
+    FAILURE: {
+        "source": "com.neighbour",
+        "detail-type": "Neighbour Pipeline Execution State Change",
+        "detail.pipeline": "neighbour-delivery",
+        "detail.state": "SUPERSEDED",
     },
 }
 

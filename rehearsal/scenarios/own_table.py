@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,28 +12,33 @@ from rich.table import Table
 
 from config.schema import Config, load
 from rehearsal.scenarios.turn import Scenario
+from rehearsal.scenarios.workplace import copy_project
 from rehearsal.table.prepare import Prepared
-from rehearsal.table.workspace import HISTORY, Workspace, lay_out
+from rehearsal.table.workspace import HISTORY, files, write_tables
 
 
-def ready(prepared: Prepared, base: Config, out: Path, console: Console) -> tuple[Scenario, Workspace]:
-    """Lay out the repository for the table, and tell what was inferred."""
-    workspace = lay_out(prepared, base, out / "own")
-    _tell(prepared, workspace, console)
+def ready(prepared: Prepared, base: Config, out: Path, console: Console) -> tuple[Scenario, Path]:
+    """Lay out the table and a repository for it under `out`, and tell what was inferred."""
+    repository, tables = out / "own" / "repository", out / "own" / "tables"
+    copy_project(repository)
+    (repository / ".venv").symlink_to(sys.prefix)
+    for other in (repository / "config").glob("*.yaml"):
+        other.unlink()
+    for name, text in files(prepared, base).items():
+        (repository / name).write_text(text, encoding="utf-8")
+    write_tables(prepared, tables)
+    _tell(prepared, load(repository / "config" / f"{base.environment}.yaml"), repository, console)
     (out / "inference.json").write_text(json.dumps(_told(prepared), indent=1))
-    return _scenario(prepared, workspace), workspace
-
-
-def _scenario(prepared: Prepared, workspace: Workspace) -> Scenario:
     pace = prepared.pace
-    return Scenario(
+    scenario = Scenario(
         name=prepared.name,
-        tables=workspace.tables,
+        tables=tables,
         history=(str(HISTORY),),
         start=pace.start,
         end=pace.end,
         retrains=0,
     )
+    return scenario, repository
 
 
 def _told(prepared: Prepared) -> dict[str, Any]:
@@ -43,19 +49,18 @@ def _told(prepared: Prepared) -> dict[str, Any]:
     return {"notes": prepared.notes, "columns": columns}
 
 
-def _tell(prepared: Prepared, workspace: Workspace, console: Console) -> None:
+def _tell(prepared: Prepared, config: Config, repository: Path, console: Console) -> None:
     for note in prepared.notes:
         console.print(note, markup=False, highlight=False)
     table = Table("column", "feature", "kind", "", box=None)
     for column in prepared.columns:
         table.add_row(_plain(column.source), column.name or "-", column.kind or "left out", column.why)
     console.print(table, markup=False, highlight=False)
-    config = load(workspace.config)
     watch = config.monitoring
     console.print(
         f"held out {config.gate.holdout_days} days; measured loss over {watch.window_days} days with labels, from "
         f"{watch.min_rows} rows on; red above {watch.loss_ratio_threshold} times the held-out loss\n"
-        f"Its model.py and configuration: {workspace.root / 'training' / 'model.py'}, {workspace.config}\n",
+        f"Its model.py and configuration: {repository / 'training' / 'model.py'}, {repository / 'config'}\n",
         markup=False,
         highlight=False,
         soft_wrap=True,

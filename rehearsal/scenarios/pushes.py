@@ -11,9 +11,10 @@ from typing import Any, Literal
 from config.delivery import Delivery
 from domain.names import delivery_name
 from rehearsal.engine.cloudformation import assembly
+from rehearsal.engine.delivery import cdk, pipelines, repositories
 from rehearsal.engine.journal import Entry
 from rehearsal.scenarios.deployment import Deployment
-from rehearsal.scenarios.workplace import Workplace, use_this_machine
+from rehearsal.scenarios.workplace import APP, SYNTH, Workplace, use_this_machine
 
 End = Literal["released", "nothing-new", "refused-by-verify", "refused-by-gate", "rolled-back"]
 ENDS: Mapping[str, End] = {"live": "released", "no-model": "refused-by-gate", "not-live": "rolled-back"}
@@ -43,6 +44,8 @@ class Pushed:
     not_run: tuple[str, ...]
     answer: Mapping[str, Any] | None
     """The decision by which the pipeline's wait was answered, if it waited."""
+    told: bool = False
+    """Whether people got a message that it failed."""
 
     @property
     def end(self) -> str:
@@ -59,43 +62,51 @@ class Pusher:
     """The pipeline of a deployment, and the clone from which it is fed."""
 
     deployment: Deployment
-    delivery: Delivery
+    source: Mapping[str, str]
+    """What the deployed pipeline's source action is configured with."""
     workplace: Workplace
 
     @classmethod
-    def deploy(cls, deployment: Deployment, delivery: Delivery, cloud_assembly: Path) -> Pusher:
-        """`cdk deploy`: the one stack at the top level."""
-        account = deployment.account
-        use_this_machine(account)
-        assembly.deploy(account, cloud_assembly, only=[delivery_name(delivery.name)])
-        return cls(deployment, delivery, Workplace.clone(account, account.directory / "workplace"))
+    def deploy(
+        cls, deployment: Deployment, delivery: Delivery, cloud_assembly: Path, engine: str = ""
+    ) -> Pusher:
+        """`cdk deploy`: the one stack at the top level; and a clone of the repository that the pipeline listens to."""
+        account, name = deployment.account, delivery_name(delivery.name)
+        use_this_machine(account, engine)
+        assembly.deploy(account, cloud_assembly, only=[name])
+        pipeline = account.client("codepipeline").get_pipeline(name=name)["pipeline"]
+        source = pipeline["stages"][0]["actions"][0]["configuration"]
+        clone = Workplace.clone(
+            account,
+            account.directory / "workplace",
+            deployment.repository,
+            branch=source.get("BranchName", "main"),
+        )
+        # What was synthesised from the very files that the first commit holds.
+        cdk.keep(account, clone.directory, cloud_assembly, APP, SYNTH)
+        if "S3Bucket" not in source:
+            repositories.register(account, _repository(source), clone.directory)
+        return cls(deployment, source, clone)
 
     def push(self, push: Push) -> Pushed:
-        """Commit, put the zip where the pipeline waits for it, and live until all that follows has settled."""
+        """Commit, push as the pipeline's source wants it, and live until all that follows has settled."""
         self.workplace.change(push.changes)
         commit = self.workplace.commit(push.message)
         account = self.deployment.account
         before = len(account.journal.entries)
-        bucket, key = self._source()
-        account.client("s3").put_object(
-            Bucket=bucket,
-            Key=key,
-            Body=self.workplace.archive(),
-            Metadata={"codepipeline-artifact-revision-summary": f"{commit[:12]} {push.message}"},
-        )
+        if "S3Bucket" in self.source:
+            account.client("s3").put_object(
+                Bucket=self.source["S3Bucket"],
+                Key=self.source["S3ObjectKey"],
+                Body=self.workplace.archive(),
+                Metadata={"codepipeline-artifact-revision-summary": f"{commit[:12]} {push.message}"},
+            )
+        else:
+            pipelines.push(account, _repository(self.source), self.source["BranchName"])
         account.pump()
         while account.in_transition and account.next_wake:
             account.advance_to(account.next_wake)
         return self._outcome(push, commit, account.journal.entries[before:])
-
-    def _source(self) -> tuple[str, str]:
-        pipeline = self.deployment.account.client("codepipeline").get_pipeline(
-            name=delivery_name(self.delivery.name)
-        )
-        configuration = pipeline["pipeline"]["stages"][0]["actions"][0]["configuration"]
-        if "S3Bucket" not in configuration:
-            raise LookupError("the standard scenario pushes a zip; config/delivery.yaml names another source")
-        return configuration["S3Bucket"], configuration["S3ObjectKey"]
 
     def _outcome(self, push: Push, commit: str, entries: Sequence[Entry]) -> Pushed:
         stages: dict[str, Any] = {e.facts["stage"]: e.facts for e in entries if e.kind == "code-stage"}
@@ -115,4 +126,9 @@ class Pusher:
             reasons={name: facts["reason"] for name, facts in stages.items() if facts["reason"]},
             not_run=tuple(e.facts["command"] for e in entries if e.kind == "not-run"),
             answer=answers[-1] if answers else None,
+            told=any(e.kind == "told" and any(one in e.facts["message"] for one in ids) for e in entries),
         )
+
+
+def _repository(source: Mapping[str, str]) -> str:
+    return source.get("FullRepositoryId") or source["RepositoryName"]

@@ -13,13 +13,14 @@ from rich.table import Table
 from rehearsal.scenarios.finding import Finding
 from rehearsal.scenarios.permissions import deployed_grants
 from rehearsal.scenarios.quality import Quality
+from rehearsal.scenarios.traffic import Answer
 from rehearsal.scenarios.turn import Outcome
 
 
 def summarise(outcome: Outcome, findings: Sequence[Finding], quality: Quality | None) -> dict[str, Any]:
     """Plain JSON. The seconds that jobs took, and so their dollars, are measured on this machine."""
     deployment, journal = outcome.deployment, outcome.deployment.account.journal
-    answers = outcome.world.answers if outcome.world else []
+    asked = outcome.world.asked if outcome.world else []
     return {
         "scenario": outcome.scenario.name,
         "from": outcome.scenario.start.isoformat(),
@@ -30,9 +31,8 @@ def summarise(outcome: Outcome, findings: Sequence[Finding], quality: Quality | 
         "versions": _versions(outcome),
         "quality": asdict(quality) if quality else None,
         "requests": {
-            "sent": len(answers),
-            "answered": sum(bool(answer.predictions) for answer in answers),
-            "rows": sum(len(answer.labels) for answer in answers),
+            **_counted(asked),
+            "while_changing": _counted([answer for answer in asked if answer.while_changing]),
         },
         "alarms": [{"time": e.time.isoformat(), **e.facts} for e in journal.of("alarm")],
         "decisions": deployment.ledger_bodies("DECISION"),
@@ -46,6 +46,12 @@ def summarise(outcome: Outcome, findings: Sequence[Finding], quality: Quality | 
     }
 
 
+def _counted(asked: Sequence[Answer]) -> dict[str, int]:
+    answered = sum(bool(answer.predictions) for answer in asked)
+    rows = sum(answer.rows for answer in asked)
+    return {"sent": len(asked), "answered": answered, "lost": len(asked) - answered, "rows": rows}
+
+
 def _grants(outcome: Outcome) -> dict[str, Any]:
     """How much of what the roles may do was used, and what was not."""
     report = deployed_grants(outcome)
@@ -57,10 +63,9 @@ def _grants(outcome: Outcome) -> dict[str, Any]:
 
 
 def _versions(outcome: Outcome) -> list[dict[str, Any]]:
-    answers = outcome.world.answers if outcome.world else []
     served: Counter[str] = Counter()
-    for answer in answers:
-        served[answer.model] += len(answer.labels)
+    for answer in outcome.world.asked if outcome.world else []:
+        served[answer.model] += len(answer.predictions)
     return [
         {
             "release": release["release_id"],
@@ -83,6 +88,11 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
             f"Loss on {quality['rows']:,} labelled rows: served {quality['served']:.4f}, "
             f"never retrained {quality['never_retrained']:.4f} ({gain:+.1%} better){_calendar(quality)}"
         )
+    requests = summary["requests"]
+    console.print(
+        f"Requests: {requests['sent']:,} sent, {requests['while_changing']['sent']:,} of them while the endpoint "
+        f"changed; {requests['lost']:,} lost"
+    )
     if summary["refused"]:
         console.print(f"The gate refused the first model, so nothing is served: {summary['refused']}")
     spent = sum(run.get("spent_micro_usd", 0) for run in summary["runs"]) / 1e6

@@ -19,7 +19,7 @@ LABEL_HOUR = 12
 
 @dataclass(frozen=True)
 class Answer:
-    """One request as its client saw it; `predictions` is empty if it failed."""
+    """One request as its client saw it; `predictions` is empty if it failed, `labels` if nobody labels it."""
 
     inference_id: str
     at: datetime
@@ -27,6 +27,9 @@ class Answer:
     predictions: tuple[float, ...]
     labels: tuple[float, ...]
     body: str
+    rows: int
+    while_changing: bool
+    """Whether the endpoint was between two states when it was sent."""
     error: str = ""
 
 
@@ -58,6 +61,11 @@ class World:
         self._unlabelled[hour.at.date()].append(answer)
         return answer
 
+    @property
+    def asked(self) -> list[Answer]:
+        """Every request that was sent."""
+        return [*self.answers, *self.again]
+
     def _watch_a_change(self) -> None:
         """A bake that nobody asks in proves nothing."""
         account = self.deployment.account
@@ -73,12 +81,14 @@ class World:
     def _ask(
         self, rows: Sequence[Sequence[str]], inference_id: str, at: datetime, labels: tuple[float, ...]
     ) -> Answer:
-        body = request_body(rows)
+        body, model, predictions, problem = request_body(rows), "", (), ""
+        while_changing = bool(self.deployment.account.in_transition)
         try:
             raw = self._invoke(body, inference_id)
-            return Answer(inference_id, at, raw["model"], tuple(raw["predictions"]), labels, body)
+            model, predictions = raw["model"], tuple(raw["predictions"])
         except Exception as error:  # a lost request is a finding, not the end of the rehearsal
-            return Answer(inference_id, at, "", (), labels, body, f"{type(error).__name__}: {error}")
+            problem = f"{type(error).__name__}: {error}"
+        return Answer(inference_id, at, model, predictions, labels, body, len(rows), while_changing, problem)
 
     def _invoke(self, body: str, inference_id: str) -> dict[str, Any]:
         response = self.deployment.account.client("sagemaker-runtime").invoke_endpoint(

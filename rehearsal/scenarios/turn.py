@@ -46,6 +46,8 @@ class Pipeline:
 
     delivery: Delivery
     assembly: Path
+    engine: str = ""
+    """The path of a container engine that builds the images too."""
 
 
 @dataclass
@@ -110,13 +112,13 @@ def _by_push(outcome: Outcome) -> None:
     """`cdk deploy`, and then everything by pushes: the first finds no table, the second trains on it."""
     deployment, pipeline = outcome.deployment, outcome.pipeline
     assert pipeline
-    outcome.pusher = Pusher.deploy(deployment, pipeline.delivery, pipeline.assembly)
+    outcome.pusher = Pusher.deploy(deployment, pipeline.delivery, pipeline.assembly, pipeline.engine)
     now = deployment.account.clock.now()
     _push(outcome, Push(now, "the first push", "nothing-new"))
     if outcome.pushed[0].status != "SUCCEEDED":
         return
     _bring_table(outcome)
-    _push(outcome, Push(now, "the table came", "released", {"docs/data.md": "The table came.\n"}))
+    _push(outcome, Push(now, "the table came", "released"))
     outcome.first_training = _first_start(deployment)
 
 

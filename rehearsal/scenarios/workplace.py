@@ -41,14 +41,13 @@ class Workplace:
     directory: Path
 
     @classmethod
-    def clone(cls, account: Account, directory: Path, source: Path = ROOT) -> Workplace:
+    def clone(
+        cls, account: Account, directory: Path, source: Path = ROOT, *, branch: str = "main"
+    ) -> Workplace:
         """The project as it lies there, with what is not committed yet, as the first commit of a repository."""
-        for path in _files(source):
-            target = directory / path.relative_to(source)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, target)
+        copy_project(directory, source)
         workplace = cls(account, directory)
-        workplace._git("init", "--quiet", "--initial-branch=main")
+        workplace._git("init", "--quiet", f"--initial-branch={branch}")
         workplace.commit("the project as it is")
         return workplace
 
@@ -103,6 +102,13 @@ class Workplace:
         return done.stdout
 
 
+def copy_project(directory: Path, source: Path = ROOT) -> None:
+    for path in _files(source):
+        target = directory / path.relative_to(source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, target)
+
+
 def _files(source: Path) -> list[Path]:
     """What belongs to the project: what git would commit, or without git all but what was built or installed."""
     listed = subprocess.run(
@@ -112,18 +118,21 @@ def _files(source: Path) -> list[Path]:
         text=True,
         check=False,
     )
-    if listed.returncode == 0:
+    if listed.stdout:  # nothing is listed in a folder that the repository around it ignores
         return [path for name in listed.stdout.split("\0")[:-1] if (path := source / name).is_file()]
     found = (path for path in source.rglob("*") if path.is_file())
     return [path for path in found if not LEFT_OUT & set(path.relative_to(source).parts)]
 
 
-def use_this_machine(account: Account) -> None:
-    """Builds run here: with this machine's packages instead of an installation, docker and cdk by the account."""
+def use_this_machine(account: Account, engine: str = "") -> None:
+    """Builds run here: with this machine's packages instead of an installation, docker and cdk by the account.
+
+    `engine` is the path of a container engine that builds the images too.
+    """
     builds.use_machine(
         account,
         Machine(
-            tools={"docker": docker.tool(account), "cdk": cdk.tool(account, APP)},
+            tools={"docker": docker.tool(account, engine), "cdk": cdk.tool(account, APP)},
             prepare=_install,
             not_run=NOT_RUN,
             environment=SYNTH,

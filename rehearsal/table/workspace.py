@@ -1,21 +1,18 @@
-"""This repository as it would be for the table: a configuration and a model.py of its own, the rest as it is."""
+"""What a table needs of its own in the repository: a model.py and a configuration; and its rows as files."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import yaml
 
-from config.schema import ROOT, Config
+from config.schema import DELIVERY_FILE, Config
 from rehearsal.table import pace
 from rehearsal.table.prepare import TIME, Prepared
 
-TAKEN_AS_THEY_ARE = ("app.py", "cdk.json", ".dockerignore", "domain", "lambdas", "requirements", "stacks")
 HISTORY = Path("history") / "history.csv.gz"
 MODEL = '''"""Written from {name} by `make rehearse DATA=...`. Copy it to training/model.py and make it yours."""
 
@@ -34,34 +31,14 @@ def estimator() -> Pipeline:
 '''
 
 
-@dataclass(frozen=True)
-class Workspace:
-    """`root` is the repository, `tables` holds the history and the months that are played."""
-
-    root: Path
-    tables: Path
-    config: Path
-
-
-def lay_out(prepared: Prepared, base: Config, directory: Path) -> Workspace:
-    """Write the table, its model.py and its configuration, beside a copy of everything else."""
-    root, tables = directory / "repository", directory / "tables"
-    root.mkdir(parents=True)
-    no_bytecode = shutil.ignore_patterns("__pycache__")
-    for name in TAKEN_AS_THEY_ARE:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, root / name, ignore=no_bytecode)
-        else:
-            shutil.copy2(source, root / name)
-    shutil.copytree(ROOT / "training", root / "training", ignore=no_bytecode)
-    shutil.copytree(ROOT / "config", root / "config", ignore=shutil.ignore_patterns("__pycache__", "*.yaml"))
-    (root / ".venv").symlink_to(ROOT / ".venv")
-    (root / "training" / "model.py").write_text(model_py(prepared), encoding="utf-8")
-    config = root / "config" / f"{base.environment}.yaml"
-    config.write_text(yaml.safe_dump(settings(prepared, base), sort_keys=False), encoding="utf-8")
-    _write_tables(prepared, tables)
-    return Workspace(root, tables, config)
+def files(prepared: Prepared, base: Config) -> dict[str, str]:
+    """Path in the repository -> text: what somebody with this table would write before the first push."""
+    delivery = {"name": base.name, "region": base.region, "environments": [base.environment]}
+    return {
+        "training/model.py": model_py(prepared),
+        f"config/{base.environment}.yaml": yaml.safe_dump(settings(prepared, base), sort_keys=False),
+        f"config/{DELIVERY_FILE}": yaml.safe_dump(delivery, sort_keys=False),
+    }
 
 
 def model_py(prepared: Prepared) -> str:
@@ -86,7 +63,8 @@ def settings(prepared: Prepared, base: Config) -> dict[str, object]:
     return body
 
 
-def _write_tables(prepared: Prepared, directory: Path) -> None:
+def write_tables(prepared: Prepared, directory: Path) -> None:
+    """The history, and each month that is played."""
     _write(directory / HISTORY, prepared.history)
     for month, rows in prepared.played.groupby(prepared.played[TIME].str.slice(0, 7), sort=True):
         _write(directory / f"{month}.csv.gz", rows)

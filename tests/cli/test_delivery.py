@@ -238,3 +238,17 @@ def test_a_delivery_from_a_repository_says_how_to_push(tmp_path: Path) -> None:
     delivery = Delivery.model_validate({"name": "tideline", "source": {"codecommit": {"repository": "a"}}})
     with pytest.raises(CommandError, match="git push"):
         push(delivery, tmp_path, "HEAD")
+
+
+def test_a_push_without_a_pipeline_says_how_to_get_one(registry: Any, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="tideline-delivery is not deployed in us-east-1; `make pipeline`"):
+        push(Delivery(name="tideline"), repository(tmp_path), "HEAD")
+
+
+def test_a_push_of_head_names_what_is_not_committed(registry: Any, tmp_path: Path) -> None:
+    delivery = Delivery.model_validate({"name": "tideline", "source": {"s3": {"bucket": "zips"}}})
+    boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="zips")
+    root = repository(tmp_path)
+    (root / "later.txt").write_text("x")
+    assert "not committed: 1 changed files: later.txt" in push(delivery, root, "HEAD")
+    assert "not committed" not in push(delivery, root, "HEAD~0")

@@ -145,15 +145,16 @@ def zipped(files: Mapping[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def committed(directory: Path, files: Mapping[str, str]) -> None:
-    """A commit in a git repository on the branch main."""
+def committed(directory: Path, files: Mapping[str, str], *, branch: str = "main") -> None:
+    """A commit in a git repository on a branch, which is made where it is not there yet."""
     directory.mkdir(exist_ok=True)
     for name, text in files.items():
         (directory / name).parent.mkdir(parents=True, exist_ok=True)
         (directory / name).write_text(text)
     who = {f"GIT_{role}_{key}": "a@b" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
     environment = {"PATH": os.environ["PATH"], "HOME": str(directory), **who}
-    for command in (["init", "-qb", "main"], ["add", "-A"], ["commit", "-qm", "a change"]):
+    switch = [["checkout", "-qB", branch]] if (directory / ".git").exists() else [["init", "-qb", branch]]
+    for command in (*switch, ["add", "-A"], ["commit", "-qm", "a change"]):
         subprocess.run(["git", *command], cwd=directory, env=environment, check=True, capture_output=True)
 
 

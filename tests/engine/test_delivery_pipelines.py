@@ -9,14 +9,11 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from rehearsal.engine.delivery import pipelines, repositories
 from tests.engine.delivery_world import (
     Delivery,
     approval,
     build,
-    committed,
     only_if,
-    source_action,
     world,
 )
 from tests.engine.runtime_world import World
@@ -217,45 +214,6 @@ def test_an_action_tells_its_start_and_its_end_to_the_event_bus(delivery: Delive
     assert events[-1]["stage"] == "Wait"
     assert (events[-1]["execution-id"], events[-1]["state"]) == (execution, "STARTED")
     assert events[-1]["type"]["category"] == "Approval"
-
-
-REPOSITORY = source_action(
-    "CodeStarSourceConnection", FullRepositoryId="acme/model", BranchName="main", ConnectionArn="c"
-)
-
-
-def trigger(**push: object) -> list[dict[str, object]]:
-    git = {"sourceActionName": "Source", "push": [{"branches": {"includes": ["main"]}, **push}]}
-    return [{"providerType": "CodeStarSourceConnection", "gitConfiguration": git}]
-
-
-@pytest.mark.parametrize(
-    ("changed", "starts"), [("training/model.py", 1), ("docs/a.md", 0), ("training/notes/a.md", 0)]
-)
-def test_a_commit_starts_the_pipeline_if_it_touches_a_path_of_its_filter(
-    delivery: Delivery, tmp_path: Path, changed: str, starts: int
-) -> None:
-    delivery.project("check", f"test -e {changed}")
-    paths = {"includes": ["training/**"], "excludes": ["**/notes/**"]}
-    delivery.pipeline(
-        {"name": "Verify", "actions": [build("check")]},
-        source=REPOSITORY,
-        triggers=trigger(filePaths=paths),
-    )
-    repositories.register(delivery.account, "acme/model", tmp_path / "repository")
-    committed(tmp_path / "repository", {changed: "x"})
-    started = pipelines.push(delivery.account, "acme/model", "main")
-    delivery.account.pump()
-    assert len(started) == starts
-    assert [delivery.status(one) for one in started] == ["Succeeded"] * starts
-
-
-def test_a_push_to_another_branch_starts_nothing(delivery: Delivery, tmp_path: Path) -> None:
-    delivery.pipeline({"name": "Wait", "actions": [approval()]}, source=REPOSITORY)
-    repositories.register(delivery.account, "acme/model", tmp_path / "repository")
-    committed(tmp_path / "repository", {"a": "x"})
-    assert len(pipelines.push(delivery.account, "acme/model", "main")) == 1
-    assert pipelines.push(delivery.account, "acme/model", "HEAD") == []
 
 
 def test_what_is_not_built_stops_by_name(delivery: Delivery) -> None:

@@ -77,6 +77,69 @@ def test_a_role_that_may_not_push_is_denied(delivery: Delivery) -> None:
     assert "denied: " in built["output"]
 
 
+ENGINE_SAYS = f"sha256:{7:064d}"
+FAKE_ENGINE = """#!/bin/sh
+echo "$@" >> {calls}
+[ "$1" = info ] && exit {info}
+grep -q broken Dockerfile && {{ echo "the Dockerfile is broken" >&2; exit 1; }}
+for word; do case "$word" in --iidfile=*) printf %s {digest} > "${{word#--iidfile=}}";; esac; done
+"""
+
+
+def fake_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str = "docker", *, info: int = 0
+) -> Path:
+    """A container engine that writes down how it is called; returns where."""
+    calls, program = tmp_path / "calls", tmp_path / "engine" / name
+    program.parent.mkdir()
+    program.write_text(FAKE_ENGINE.format(calls=calls, info=info, digest=ENGINE_SAYS))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("docker", "buildx build --provenance=false --file=Dockerfile --tag={image} --iidfile="),
+        ("podman", "build --file=Dockerfile --tag={image} --iidfile="),
+    ],
+)
+def test_where_an_engine_answers_it_builds_the_image_and_its_digest_counts(
+    delivery: Delivery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, wanted: str
+) -> None:
+    calls = fake_engine(tmp_path, monkeypatch, name)
+    engine = docker.engine_of_this_machine()
+    assert Path(engine).name == name
+    builds.use_machine(delivery.account, Machine(tools={"docker": docker.tool(delivery.account, engine)}))
+    built = run(delivery, IMAGE_FILES, *docker_commands(delivery))
+    assert built["status"] == "SUCCEEDED", built["output"]
+    image = f"{uri(delivery)}:v1"
+    assert calls.read_text().splitlines()[-1].startswith(wanted.format(image=image))
+    found = delivery.account.client("ecr").describe_images(repositoryName="models")["imageDetails"][0]
+    assert found["imageDigest"] == ENGINE_SAYS
+    assert (images.resolve(delivery.account, image).directory / "a.txt").read_text() == "a"
+
+
+def test_an_image_that_the_engine_cannot_build_fails_the_build_in_its_words(
+    delivery: Delivery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_engine(tmp_path, monkeypatch)
+    tool = docker.tool(delivery.account, docker.engine_of_this_machine())
+    builds.use_machine(delivery.account, Machine(tools={"docker": tool}))
+    files = {**IMAGE_FILES, "Dockerfile": "FROM scratch\n# broken\n"}
+    built = run(delivery, files, *docker_commands(delivery))
+    assert built["status"] == "FAILED"
+    assert "the Dockerfile is broken" in built["output"]
+    assert "--no-engine" in built["output"]
+
+
+def test_an_engine_that_does_not_answer_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = fake_engine(tmp_path, monkeypatch, info=1)
+    assert docker.engine_of_this_machine() == ""
+    assert calls.read_text() == "info\n"
+
+
 def app(tmp_path: Path, display: str = "Queue") -> dict[str, str]:
     """A checkout whose app copies an assembly that is there already."""
     resources = {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": display}}}

@@ -16,6 +16,7 @@ from tests.table.tables import write
 
 pytestmark = pytest.mark.slow
 
+NO_REQUEST = {"sent": 0, "answered": 0, "lost": 0, "rows": 0}
 HEADER = ["Ausgefallen?", "Datum", "<b>last</b>", "Modell", "Kunde"]
 
 
@@ -39,7 +40,7 @@ def rehearse(tmp_path: Path, *, flips: bool) -> tuple[int, dict, str]:
     data = write(tmp_path / "eine tabelle.csv", machine_rows(flips=flips), header=HEADER, delimiter=";")
     out = tmp_path / "out"
     command = [
-        *(sys.executable, "-m", "rehearsal", "--out", str(out), f"--data={data}"),
+        *(sys.executable, "-m", "rehearsal", "--no-engine", "--out", str(out), f"--data={data}"),
         *("--target=Ausgefallen?", "--time=datum"),
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -56,6 +57,7 @@ def test_a_strangers_table_is_trained_released_and_watched(tmp_path: Path) -> No
     assert code == 0
     assert summary["versions"][0]["outcome"] == "live"
     assert summary["requests"]["rows"] > 150
+    assert summary["requests"]["lost"] == 0
     assert "&lt;b&gt;last&lt;/b&gt;" in page
     assert "<b>last</b>" not in page
     assert (ROOT / "training" / "model.py").read_bytes() == model_py
@@ -65,5 +67,6 @@ def test_a_model_that_is_worse_than_the_mean_is_refused_and_the_rehearsal_says_w
     code, summary, page = rehearse(tmp_path, flips=True)
     assert code == 3
     assert summary["passed"]
+    assert summary["requests"] == {**NO_REQUEST, "while_changing": NO_REQUEST}
     assert "is not below the base rate's" in summary["refused"]
     assert "Nothing was served" in page

@@ -49,8 +49,7 @@ def released(world: World) -> list[tuple[str, str]]:
 
 
 def no_request_is_lost(world: World) -> bool:
-    asked = [*world.answers, *world.again]
-    return len(world.again) > 0 and all(one.predictions for one in asked)
+    return len(world.again) > 0 and all(one.predictions for one in world.asked)
 
 
 def test_releases_that_go_back(world: World) -> None:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from config.schema import ROOT
-from tests.stacks.delivery_synthesis import CONNECTION, committed, variant
-from tests.stacks.synthesis import Deployment, Resource, listed
+from rehearsal.engine import Account
+from rehearsal.engine.delivery import pipelines
+from rehearsal.scenarios import deployment as rehearsed
+from rehearsal.scenarios.pushes import Push, Pushed, Pusher
+from tests.stacks.delivery_synthesis import CONNECTION, committed, delivery, synthesise, variant
+from tests.stacks.synthesis import DEV, Deployment, Resource, listed
 
 Stage = dict[str, Any]
+START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 def pipeline(delivery: Deployment) -> dict[str, Any]:
@@ -169,29 +176,27 @@ def test_what_has_nothing_to_wait_for_or_to_prove_is_skipped(stage: str, variabl
 
 
 def test_a_variable_that_a_stage_uses_is_exported_by_an_earlier_one() -> None:
-    for delivery in (committed(), variant("s3", ("dev", "prod"))):
+    for found in (committed(), variant("s3", ("dev", "prod"))):
         exported = {"codepipeline.PipelineExecutionId"}
-        (raw,) = (r.raw for r in delivery.of_type("AWS::CodePipeline::Pipeline"))
+        (raw,) = (r.raw for r in found.of_type("AWS::CodePipeline::Pipeline"))
         for stage in raw["Properties"]["Stages"]:
             names = {part.split("}")[0] for part in json.dumps(stage).split("#{")[1:]}
             assert names <= exported, stage["Name"]
             for action in stage["Actions"]:
                 if "ProjectName" in action["Configuration"] and "Namespace" in action:
                     project_id = action["Configuration"]["ProjectName"]["Ref"]
-                    (built,) = (r for r in delivery.resources if r.logical_id == project_id)
+                    (built,) = (r for r in found.resources if r.logical_id == project_id)
                     spec = json.loads(built.properties["Source"]["BuildSpec"])
                     exported |= {f"{action['Namespace']}.{n}" for n in spec["env"]["exported-variables"]}
 
 
 def test_a_second_push_overtakes_by_default_and_stands_in_line_by_choice() -> None:
-    from tests.stacks.delivery_synthesis import delivery, synthesise
-
     assert pipeline(committed())["ExecutionMode"] == "SUPERSEDED"
     assert pipeline(synthesise(delivery(execution="queued")))["ExecutionMode"] == "QUEUED"
 
 
 def test_the_zip_of_the_stack_s_own_bucket_starts_the_pipeline() -> None:
-    rule = committed().one("AWS::Events::Rule").properties
+    rule = committed().one("AWS::Events::Rule", "OnPush").properties
     (source,) = stages(committed())["Source"]["Actions"]
     assert rule["EventPattern"]["detail"] == {
         "bucket": {"name": [source["Configuration"]["S3Bucket"]]},
@@ -213,7 +218,7 @@ def test_a_connection_filters_pushes_by_branch_and_path_and_needs_no_rule_and_no
             "FilePaths": {"Includes": ["training/**"], "Excludes": ["docs/**"]},
         }
     ]
-    assert delivery.of_type("AWS::Events::Rule") == []
+    assert [rule.logical_id[:9] for rule in delivery.of_type("AWS::Events::Rule")] == ["OnFailure"]
 
 
 def test_a_pull_request_is_checked_by_a_pipeline_that_deploys_nothing() -> None:
@@ -226,8 +231,67 @@ def test_a_pull_request_is_checked_by_a_pipeline_that_deploys_nothing() -> None:
     assert request["Branches"] == {"Includes": ["main"]}
 
 
+def test_a_failed_push_or_check_is_told_to_people_in_a_sentence() -> None:
+    rule = variant("connection").one("AWS::Events::Rule", "OnFailure").raw["Properties"]
+    wanted = {"pipeline": [{"Ref": "Pipeline"}, {"Ref": "Checks"}], "state": ["FAILED"]}
+    assert rule["EventPattern"]["detail"] == wanted
+    (target,) = rule["Targets"]
+    assert target["InputTransformer"]["InputTemplate"].startswith('"A push failed in <detail-pipeline>.')
+
+
+def test_who_is_told_is_who_the_configuration_names() -> None:
+    assert committed().of_type("AWS::SNS::Subscription") == []
+    subscription = synthesise(delivery(notify_email="ops@example.com")).one("AWS::SNS::Subscription")
+    assert subscription.properties["Endpoint"] == "ops@example.com"
+
+
+def test_every_rule_may_leave_its_dead_letters() -> None:
+    for source in ("s3", "codecommit", "connection"):
+        rules = {rule.logical_id for rule in variant(source).of_type("AWS::Events::Rule")}
+        policy = json.dumps(variant(source).one("AWS::SQS::QueuePolicy").raw)
+        assert [
+            rule for rule in rules if f'"aws:SourceArn": {{"Fn::GetAtt": ["{rule}", "Arn"]}}' not in policy
+        ] == []
+
+
+def pushed(account: Account, tmp_path: Path, source: str, *pushes: dict[str, str]) -> list[Pushed]:
+    """What comes of pushes to the deployed delivery, in which every model fails its check."""
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "Makefile").write_text("check-model:\n\tfalse\n")
+    deployment = rehearsed.Deployment(account, DEV, tmp_path, project)
+    pusher = Pusher.deploy(deployment, delivery(source), variant(source).directory)
+    now = account.clock.now()
+    return [pusher.push(Push(now, "a change", "refused-by-verify", changes)) for changes in pushes]
+
+
+@pytest.mark.parametrize("source", ["s3", "connection", "codecommit"])
+def test_a_commit_starts_the_deployed_pipeline_whatever_its_source_is_and_its_failure_is_told(
+    tmp_path: Path, source: str
+) -> None:
+    with Account(start=START, directory=tmp_path / "account") as account:
+        (done,) = pushed(account, tmp_path, source, {"training/model.py": "x"})
+        assert done.stages == {"Source": "Succeeded", "Verify": "Failed"}
+        assert (done.end, done.told) == ("refused-by-verify", True)
+        assert list(account.journal.of("denied", "dead-letter")) == []
+
+
+def test_a_connection_ignores_what_its_filters_leave_out_and_checks_pull_requests(tmp_path: Path) -> None:
+    with Account(start=START, directory=tmp_path / "account") as account:
+        first, second = pushed(
+            account, tmp_path, "connection", {"training/a.py": "x"}, {"docs/a.md": "x", "README.md": "x"}
+        )
+        assert (first.status, second.status) == ("FAILED", "WAITING")
+        for event, into, starts in (("OPEN", "main", 1), ("CLOSED", "main", 0), ("OPEN", "HEAD~1", 0)):
+            asked = pipelines.pull_request(account, "acme/model", event, branch="HEAD", into=into)
+            assert len(asked) == starts
+        account.pump()
+        (told,) = [e.facts["message"] for e in account.journal.of("told")][1:]
+        assert told.startswith("A push failed in tideline-delivery-checks.")
+
+
 def test_codecommit_starts_the_pipeline_by_its_branch() -> None:
-    rule = variant("codecommit").one("AWS::Events::Rule").properties["EventPattern"]
+    rule = variant("codecommit").one("AWS::Events::Rule", "OnPush").properties["EventPattern"]
     assert rule["resources"] == ["arn:aws:codecommit:us-east-1:123456789012:model"]
     assert rule["detail"]["referenceName"] == ["main"]
 

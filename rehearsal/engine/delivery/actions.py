@@ -77,21 +77,41 @@ def _s3_source(account: Account, execution: Execution, action: Action, at: Mappi
     return Done(summary or f"Amazon S3 version id: {execution.revision}", execution.revision, variables)
 
 
-def _repository_source(account: Account, execution: Execution, action: Action, at: Mapping[str, str]) -> Done:
-    name = at.get("FullRepositoryId") or at["RepositoryName"]
+def _connection_source(account: Account, execution: Execution, action: Action, at: Mapping[str, str]) -> Done:
+    # A connection's service has two names.
+    uses = f"{at['ConnectionArn'].split(':')[2]}:UseConnection"
+    _require(account, execution, uses, at["ConnectionArn"])
+    return _repository_source(account, execution, action, at["FullRepositoryId"], at["BranchName"])
+
+
+def _codecommit_source(account: Account, execution: Execution, action: Action, at: Mapping[str, str]) -> Done:
+    arn = f"arn:aws:codecommit:{account.region}:{account.id}:{at['RepositoryName']}"
+    for verb in ("GetBranch", "GetCommit", "UploadArchive", "GetUploadArchiveStatus"):
+        _require(account, execution, f"codecommit:{verb}", arn)
+    return _repository_source(account, execution, action, at["RepositoryName"], at["BranchName"])
+
+
+def _repository_source(
+    account: Account, execution: Execution, action: Action, name: str, branch: str
+) -> Done:
+    """The commit and the branch of the trigger; the newest of the configured branch if it names none."""
     repository = repositories.find(account, name)
-    commit = execution.source.get("commit") or repository.commit_of(at["BranchName"])
+    branch = execution.source.get("branch", branch)
+    commit = execution.source.get("commit") or repository.commit_of(branch)
     _keep(account, execution, action, repository.archive(commit))
     execution.revision, message = commit, repository.message(commit)
-    variables = {"CommitId": commit, "BranchName": at["BranchName"], "CommitMessage": message}
+    variables = {"CommitId": commit, "BranchName": branch, "CommitMessage": message}
     return Done(message, commit, variables)
 
 
-def _code_build(account: Account, execution: Execution, action: Action, at: Mapping[str, str]) -> Done:
-    role, project = execution.pipeline["roleArn"], at["ProjectName"]
-    resource = builds.project_arn(account, project)
-    if refused := roles.refusal(account, role, SERVICE, "codebuild:StartBuild", resource):
+def _require(account: Account, execution: Execution, action: str, resource: str) -> None:
+    if refused := roles.refusal(account, execution.pipeline["roleArn"], SERVICE, action, resource):
         raise ActionFailed(refused)
+
+
+def _code_build(account: Account, execution: Execution, action: Action, at: Mapping[str, str]) -> Done:
+    project = at["ProjectName"]
+    _require(account, execution, "codebuild:StartBuild", builds.project_arn(account, project))
     (name,) = (one["name"] for one in action["inputArtifacts"])
     bucket = execution.pipeline["artifactStore"]["location"]
     source = _s3(account, execution, action).get_object(Bucket=bucket, Key=execution.artefacts[name])
@@ -114,8 +134,8 @@ def _manual(*_: Any) -> None:
 
 PROVIDERS: dict[str, Callable[[Account, Execution, Action, Mapping[str, str]], Done | None]] = {
     "S3": _s3_source,
-    "CodeCommit": _repository_source,
-    "CodeStarSourceConnection": _repository_source,
+    "CodeCommit": _codecommit_source,
+    "CodeStarSourceConnection": _connection_source,
     "CodeBuild": _code_build,
     "Manual": _manual,
 }

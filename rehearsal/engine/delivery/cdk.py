@@ -10,7 +10,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 INSTALLED = (".venv", "node_modules")
 BUILT = {*INSTALLED, "build", "cdk.out", "__pycache__"}
-
-
 RUNS_BY = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
@@ -61,6 +60,13 @@ def tool(account: Account, app: App | None = None) -> Tool:
     return cdk
 
 
+def keep(account: Account, directory: Path, cloud_assembly: Path, app: App, environment: Mapping[str, str]) -> None:
+    """Let an assembly that was synthesised from the files of `directory`, in this environment, stand for them."""
+    with _given(account, directory, environment, app) as given:
+        given.outdir.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(cloud_assembly, given.outdir)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(exit_on_error=False)
     parser.add_argument("patterns", nargs="*")
@@ -77,23 +83,38 @@ def _may_not_deploy(account: Account, role_arn: str) -> str:
     return f"{refused}\n" if refused else ""
 
 
+@dataclass(frozen=True)
+class _Given:
+    """What a synthesis is given, and where its assembly lies once it is made."""
+
+    directory: Path
+    environment: Mapping[str, str]
+    outdir: Path
+
+
 def _synthesised(account: Account, command: Command, app: App | None) -> tuple[Path, str]:
     """The assembly of what the app reads, made once; or what went wrong."""
+    with _given(account, command.cwd, command.environment, app) as given:
+        if given.outdir.exists():
+            return given.outdir, ""
+        return given.outdir, synthesise(given.directory, given.outdir, dict(given.environment))
+
+
+@contextmanager
+def _given(account: Account, checkout: Path, environment: Mapping[str, str], app: App | None) -> Iterator[_Given]:
+    """All of a checkout, or, of an app that says what it reads, a folder with just that."""
     kept = account.directory / "synthesised"
     if app is None:
-        outdir, environment = kept / _fingerprint(command.cwd), dict(command.environment)
-        return outdir, "" if outdir.exists() else synthesise(command.cwd, outdir, environment)
-    seen = {name: command.environment[name] for name in app.variables if name in command.environment}
-    checkout = Path(tempfile.mkdtemp(prefix="app-", dir=account.directory))
+        yield _Given(checkout, environment, kept / _fingerprint(checkout))
+        return
+    seen = {name: environment[name] for name in app.variables if name in environment}
+    how = {name: environment[name] for name in RUNS_BY if name in environment}
+    directory = Path(tempfile.mkdtemp(prefix="app-", dir=account.directory))
     try:
-        _pick(command.cwd, checkout, app.files)
-        outdir = kept / _fingerprint(checkout, repr(sorted(seen.items())))
-        if outdir.exists():
-            return outdir, ""
-        how = {name: command.environment[name] for name in RUNS_BY if name in command.environment}
-        return outdir, synthesise(checkout, outdir, {**how, **seen})
+        _pick(checkout, directory, app.files)
+        yield _Given(directory, {**how, **seen}, kept / _fingerprint(directory, repr(sorted(seen.items()))))
     finally:
-        shutil.rmtree(checkout)
+        shutil.rmtree(directory)
 
 
 def _pick(source: Path, target: Path, files: Sequence[str]) -> None:

@@ -56,7 +56,7 @@ class Execution:
     trigger: str
     started: datetime
     source: Mapping[str, str] = field(default_factory=dict)
-    """What the trigger says of the revision: {commit} or {version}; the newest if it says nothing."""
+    """What the trigger says of the revision: {commit, branch} or {version}; the newest if it says nothing."""
     kind: str = "STANDARD"
     status: str = "InProgress"
     at: int = 0

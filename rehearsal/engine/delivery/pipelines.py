@@ -11,6 +11,7 @@ from rehearsal.engine import roles
 from rehearsal.engine.delivery import actions, conditions, repositories, triggers
 from rehearsal.engine.delivery.execution import ActionRun, Execution
 from rehearsal.engine.delivery.runner import Runner
+from rehearsal.engine.delivery.triggers import Change
 from rehearsal.engine.moto_seams import developer_tools as seam
 
 if TYPE_CHECKING:
@@ -111,14 +112,13 @@ class CodePipelines:
         for runner in self.runners.values():
             runner.expire()
 
-    def pushed(self, repository: str, branch: str) -> list[str]:
-        """A hosted repository got a commit: start the pipelines whose connection and filters match."""
-        commit = repositories.find(self.account, repository).commit_of(branch)
-        paths = repositories.find(self.account, repository).changed_paths(commit)
+    def changed(self, change: Change, commit: str, branch: str) -> list[str]:
+        """Start the pipelines whose connection and filters match, with this commit of this branch."""
+        source = {"commit": commit, "branch": branch}
         return [
-            self.begin(name, trigger="WebhookV2", source={"commit": commit}).id
+            self.begin(name, trigger="WebhookV2", source=source).id
             for name, pipeline in self.declared.items()
-            if triggers.wants(pipeline, repository, branch, paths)
+            if triggers.wants(pipeline, change)
         ]
 
     def _keep(self, pipeline: Request, version: int) -> None:
@@ -206,8 +206,27 @@ def start_by_rule(account: Account, pipeline_arn: str, role_arn: str, service: s
 
 
 def push(account: Account, repository: str, branch: str) -> list[str]:
-    """A commit came to a registered repository's branch; returns the executions that a connection started."""
-    return _pipelines[account].pushed(repository, branch)
+    """The branch of a registered repository was pushed.
+
+    One in CodeCommit tells the event bus, and a rule starts what it starts; behind a connection the filters of the
+    pipelines decide, and the executions that were started are returned.
+    """
+    found = repositories.find(account, repository)
+    commit, before = found.commit_of(branch), found.pushed.get(branch)
+    found.pushed[branch] = commit
+    if found.is_in_codecommit:
+        account.put_event("aws.codecommit", *repositories.reference_event(account, found, branch, before))
+        return []
+    change = Change(repository, branch, found.changed_paths(commit, before))
+    return _pipelines[account].changed(change, commit, branch)
+
+
+def pull_request(account: Account, repository: str, event: str, *, branch: str, into: str) -> list[str]:
+    """A pull request of `branch` was opened (OPEN), got a commit (UPDATED) or was merged (CLOSED)."""
+    found = repositories.find(account, repository)
+    commit = found.commit_of(branch)
+    change = Change(repository, into, found.paths_beyond(into, commit), event)
+    return _pipelines[account].changed(change, commit, branch)
 
 
 def execution(account: Account, pipeline: str, execution_id: str) -> Execution:

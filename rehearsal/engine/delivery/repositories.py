@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
@@ -22,6 +22,13 @@ class Repository:
 
     name: str
     path: Path
+    pushed: dict[str, str] = field(default_factory=dict)
+    """By branch: the commit that was pushed last."""
+
+    @property
+    def is_in_codecommit(self) -> bool:
+        """Behind a connection a name is owner/name; CodeCommit's have no slash."""
+        return "/" not in self.name
 
     def commit_of(self, revision: str) -> str:
         return self._git("rev-parse", f"{revision}^{{commit}}").decode().strip()
@@ -32,10 +39,17 @@ class Repository:
     def archive(self, commit: str) -> bytes:
         return self._git("archive", "--format=zip", commit)
 
-    def changed_paths(self, commit: str) -> list[str]:
-        """The files that the commit touches, against its first parent."""
-        listed = self._git("show", "--first-parent", "--name-only", "--format=", commit)
-        return listed.decode().split("\n")[:-1]
+    def changed_paths(self, commit: str, before: str | None) -> list[str]:
+        """The files that a push touches; without an earlier one, those of the commit against its first parent."""
+        against = ["diff", before, commit] if before else ["show", "--first-parent", "--format=", commit]
+        return self._names(*against)
+
+    def paths_beyond(self, branch: str, commit: str) -> list[str]:
+        """The files in which the commit differs from where it left the branch."""
+        return self._names("diff", f"{branch}...{commit}")
+
+    def _names(self, command: str, *arguments: str) -> list[str]:
+        return self._git(command, "--name-only", "-z", *arguments).decode().split("\0")[:-1]
 
     def _git(self, *command: str) -> bytes:
         done = subprocess.run(["git", *command], cwd=self.path, capture_output=True, check=False)
@@ -62,3 +76,20 @@ def find(account: Account, name: str) -> Repository:
     if name not in known:
         raise RepositoryError(f"no repository {name}; registered are: {', '.join(sorted(known)) or 'none'}")
     return known[name]
+
+
+def reference_event(
+    account: Account, repository: Repository, branch: str, before: str | None
+) -> tuple[str, dict[str, Any], list[str]]:
+    """What CodeCommit tells of a pushed branch: detail type, detail, resources."""
+    detail = {
+        "event": "referenceUpdated" if before else "referenceCreated",
+        "repositoryName": repository.name,
+        "referenceType": "branch",
+        "referenceName": branch,
+        "referenceFullName": f"refs/heads/{branch}",
+        "commitId": repository.commit_of(branch),
+        **({"oldCommitId": before} if before else {}),
+    }
+    arn = f"arn:aws:codecommit:{account.region}:{account.id}:{repository.name}"
+    return "CodeCommit Repository State Change", detail, [arn]

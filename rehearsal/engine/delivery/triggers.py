@@ -1,14 +1,26 @@
-"""Which push to a repository behind a connection starts a pipeline: its branch, and the filters of its triggers."""
+"""Which change of a repository behind a connection starts a pipeline: its branch, and the filters of its triggers."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rehearsal.engine.account import Unsupported
+from rehearsal.engine.delivery.globs import matches_any
 
 CONNECTION = "CodeStarSourceConnection"
+PULL_REQUEST_EVENTS = ("OPEN", "UPDATED", "CLOSED")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A push to `branch`, or, if `pull_request` names an event, a pull request into it."""
+
+    repository: str
+    branch: str
+    paths: Sequence[str]
+    pull_request: str = ""
 
 
 def check(pipeline: Mapping[str, Any]) -> None:
@@ -19,25 +31,33 @@ def check(pipeline: Mapping[str, Any]) -> None:
                 raise Unsupported("a CodePipeline trigger on tags is not built")
 
 
-def wants(pipeline: Mapping[str, Any], repository: str, branch: str, paths: Sequence[str]) -> bool:
-    """Without a trigger the source's own branch decides; with triggers, one push filter must match."""
+def wants(pipeline: Mapping[str, Any], change: Change) -> bool:
+    """Without a trigger a push to the source's own branch starts it; with triggers, one filter must match."""
     for action in pipeline["stages"][0]["actions"]:
         configured = action["configuration"]
-        if action["actionTypeId"]["provider"] != CONNECTION or configured["FullRepositoryId"] != repository:
-            continue
-        mine = [
-            trigger["gitConfiguration"]
-            for trigger in pipeline.get("triggers", [])
-            if trigger["gitConfiguration"]["sourceActionName"] == action["name"]
-        ]
-        if not mine:
-            return bool(configured["BranchName"] == branch)
-        return any(_matches(push, branch, paths) for one in mine for push in one.get("push", []))
+        if (
+            action["actionTypeId"]["provider"] == CONNECTION
+            and configured["FullRepositoryId"] == change.repository
+        ):
+            mine = [
+                trigger["gitConfiguration"]
+                for trigger in pipeline.get("triggers", [])
+                if trigger["gitConfiguration"]["sourceActionName"] == action["name"]
+            ]
+            if mine:
+                return any(_matches(one, change) for one in mine)
+            return not change.pull_request and bool(configured["BranchName"] == change.branch)
     return False
 
 
-def _matches(push: Mapping[str, Any], branch: str, paths: Sequence[str]) -> bool:
-    return _passes(push.get("branches"), [branch]) and _passes(push.get("filePaths"), paths)
+def _matches(git: Mapping[str, Any], change: Change) -> bool:
+    filters = git.get("pullRequest" if change.pull_request else "push", [])
+    return any(
+        (not change.pull_request or change.pull_request in one.get("events", PULL_REQUEST_EVENTS))
+        and _passes(one.get("branches"), [change.branch])
+        and _passes(one.get("filePaths"), change.paths)
+        for one in filters
+    )
 
 
 def _passes(wanted: Mapping[str, Any] | None, values: Sequence[str]) -> bool:
@@ -45,15 +65,4 @@ def _passes(wanted: Mapping[str, Any] | None, values: Sequence[str]) -> bool:
     if not wanted:
         return True
     included, excluded = wanted.get("includes", ["**"]), wanted.get("excludes", [])
-    return any(_any(included, value) and not _any(excluded, value) for value in values)
-
-
-def _any(globs: Sequence[str], value: str) -> bool:
-    return any(_pattern(glob).fullmatch(value) for glob in globs)
-
-
-def _pattern(glob: str) -> re.Pattern[str]:
-    """`*` stays within a folder, `**` does not."""
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
-    translated = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(translated.get(part, re.escape(part)) for part in parts))
+    return any(matches_any(included, value) and not matches_any(excluded, value) for value in values)

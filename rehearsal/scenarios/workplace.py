@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rehearsal.engine import Account
-from rehearsal.engine.delivery import builds, cdk, docker
+from rehearsal.engine.delivery import builds, cdk, docker, sleep
 from rehearsal.engine.delivery.build_run import Machine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,7 +117,11 @@ def use_this_machine(account: Account) -> None:
     builds.use_machine(
         account,
         Machine(
-            tools={"docker": docker.tool(account), "cdk": cdk.tool(account)},
+            tools={
+                "docker": docker.tool(account),
+                "cdk": cdk.tool(account),
+                "sleep": sleep.tool(account),
+            },
             prepare=_install,
             not_run=NOT_RUN,
             environment=SYNTH,

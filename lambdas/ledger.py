@@ -188,6 +188,13 @@ class Ledger(Table):
         found = held_release(self.releases())
         return None if found is None else dict(found)
 
+    def serving(self) -> tuple[str, str] | None:
+        """Release and package that should serve: the one on hold, else the champion."""
+        held, champion = self.held_release(), self.champion()
+        if held:
+            return held["release_id"], held["package_arn"]
+        return (champion.release_id, champion.package_arn) if champion else None
+
     def let_wait(self, package_arn: str, *, because: str, now: datetime) -> None:
         """Keep an approved package that cannot be released now."""
         body = {"package_arn": package_arn, "because": because, "since": iso(now)}

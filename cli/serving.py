@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from botocore.exceptions import ClientError
 
 from cli.source import Aws
@@ -9,14 +11,27 @@ from domain.names import NO_RELEASE
 from domain.releases import ReleaseRecord
 
 
-def live_release(aws: Aws) -> ReleaseRecord | None:
-    """The release that Serving was told to run; None before the first one."""
+def serving_status(aws: Aws) -> str:
+    """CloudFormation's word for the state of Serving; empty while there is no such stack."""
+    stack = _stack(aws)
+    return str(stack["StackStatus"]) if stack else ""
+
+
+def _stack(aws: Aws) -> dict[str, Any] | None:
     name = aws.names.stack("serving")
     try:
-        stack = aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+        found: dict[str, Any] = aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
         if "does not exist" not in str(error):
             raise
+        return None
+    return found
+
+
+def live_release(aws: Aws) -> ReleaseRecord | None:
+    """The release that Serving was told to run; None before the first one."""
+    stack = _stack(aws)
+    if stack is None:
         return None
     values = {one["ParameterKey"]: one.get("ResolvedValue", "") for one in stack.get("Parameters", [])}
     record = values.get("Release", "")

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from domain.releases import held_release, model_stamp
+
 Bodies = Callable[[str], list[dict[str, Any]]]
 
 
 def status(bodies: Bodies) -> dict[str, Any]:
-    """What is live, what runs, what is paused, what was decided last."""
+    """What is live or held, what runs, is released or waits, what is paused, what was decided last."""
     champions, control, releasing = bodies("CHAMPION"), bodies("CONTROL"), bodies("LEASE")
     snapshots = bodies("SNAPSHOT")
     decisions = bodies("DECISION")
     return {
         "live": champions[0] if champions else None,
+        "held": held_release(bodies("RELEASE")),
         "releasing": releasing[0] if releasing else None,
+        "waiting": bodies("WAITING"),
         "running": [run["plan"]["run_id"] for run in bodies("RUN") if run["status"] != "SETTLED"],
         "paused": bool(control and control[0]["paused"]),
         "snapshot": snapshots[0] if snapshots else None,
@@ -30,11 +34,16 @@ def status_text(status: dict[str, Any]) -> str:
         f"held-out loss {live['heldout_loss']:.4f})"
         if live
         else "live       nothing yet",
+        *_held(status["held"]),
         f"snapshot   {snapshot['id']} of {snapshot['created']}, {snapshot['rows']:,} rows"
         if snapshot
         else "snapshot   none",
         f"running    {', '.join(status['running']) or 'nothing'}",
-        f"releasing  {status['releasing']['release_id'] if status['releasing'] else 'nothing'}",
+        *_releasing(status["releasing"]),
+        *(
+            f"waiting    {model_stamp(one['package_arn'])} since {one['since']}: {one['because']}"
+            for one in status["waiting"]
+        ),
         f"paused     {'yes' if status['paused'] else 'no'}",
     ]
     if last:
@@ -42,6 +51,27 @@ def status_text(status: dict[str, Any]) -> str:
             f"last       {last['at']} {last['kind']} {last['verdict']}: {'; '.join(last['reasons'])}"
         )
     return "\n".join(lines)
+
+
+def _held(held: dict[str, Any] | None) -> list[str]:
+    if held is None:
+        return []
+    package = model_stamp(held["package_arn"])
+    return [
+        f"held       {package} serves (release {held['release_id']}, since {held['closed_at']}) and has not proved "
+        "itself: it was hardly asked"
+    ]
+
+
+def _releasing(release: dict[str, Any] | None) -> list[str]:
+    if release is None:
+        return ["releasing  nothing"]
+    package, alarms = model_stamp(release["package_arn"]), release.get("alarms", [])
+    began = f"since {release['opened_at']}" if release.get("is_started") else "not started yet"
+    return [
+        f"releasing  {package} (release {release['release_id']}, {began})",
+        *(f"alarm      {said}" for said in alarms),
+    ]
 
 
 def decision_text(decision: dict[str, Any]) -> str:

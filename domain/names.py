@@ -10,6 +10,8 @@ VARIANT = "live"
 RELEASE_SLOTS = 3
 """Instance types that a release record can hold, in order of preference."""
 NO_RELEASE = "none"
+RELEASE_PARAMETER, BEFORE_PARAMETER = "Release", "ReleaseBefore"
+"""Serving's: the key of the record that it runs; from two instances, the id of the release that this one replaces."""
 FILLER = "-"
 
 

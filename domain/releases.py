@@ -139,3 +139,15 @@ def newest_waiting(waiting: Sequence[Mapping[str, str]]) -> tuple[str, tuple[str
     """
     ordered = [one["package_arn"] for one in sorted(waiting, key=lambda one: one["since"])]
     return (ordered[-1], tuple(ordered[:-1])) if ordered else None
+
+
+def held_release(releases: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Of all releases, oldest first, the one that serves without having proved itself; a later one takes its place.
+
+    >>> held_release([{"outcome": "live"}, {"outcome": "held"}, {"outcome": "rolled-back"}])
+    {'outcome': 'held'}
+    >>> held_release([{"outcome": "held"}, {"outcome": "live"}]) is None
+    True
+    """
+    serving = [one for one in releases if one["outcome"] in ("live", "held")]
+    return serving[-1] if serving and serving[-1]["outcome"] == "held" else None

@@ -8,7 +8,7 @@ from typing import Any
 
 from domain.decision import Decision
 from domain.events import iso, utc
-from domain.releases import Champion, ReleaseRecord
+from domain.releases import Champion, ReleaseRecord, held_release
 from domain.training_run import Plan
 from lambdas.table import ONLY_NEW, Table, item, key, still
 
@@ -184,9 +184,16 @@ class Ledger(Table):
         self._put("RELEASE", body["release_id"], {**body, "outcome": outcome, "closed_at": iso(now)})
 
     def held_release(self) -> dict[str, Any] | None:
-        """The release that serves without having proved itself; a later one that serves takes its place."""
-        serving = [one for one in self.releases() if one["outcome"] in ("live", "held")]
-        return serving[-1] if serving and serving[-1]["outcome"] == "held" else None
+        """The release that serves without having proved itself."""
+        found = held_release(self.releases())
+        return None if found is None else dict(found)
+
+    def serving(self) -> tuple[str, str] | None:
+        """Release and package that should serve: the one on hold, else the champion."""
+        held, champion = self.held_release(), self.champion()
+        if held:
+            return held["release_id"], held["package_arn"]
+        return (champion.release_id, champion.package_arn) if champion else None
 
     def let_wait(self, package_arn: str, *, because: str, now: datetime) -> None:
         """Keep an approved package that cannot be released now."""

@@ -11,13 +11,11 @@ from botocore.exceptions import ClientError
 from domain.decision import Decision
 from domain.events import iso, parse_rollback_alarm, parse_stack_settled, utc
 from domain.judging import STUCK, Evidence, Observed, decide_stuck_rollback, judge_release
-from domain.names import ENDPOINT_RESOURCE
+from domain.names import ENDPOINT_RESOURCE, RELEASE_PARAMETER
 from domain.releases import Champion, ReleaseRecord, takes_updates
 from domain.settings import RecordReleaseSettings
 from lambdas import approvals, aws, endpoint, people
 from lambdas.ledger import Ledger, utc_now
-
-RELEASE_PARAMETER = "Release"
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -50,14 +48,19 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def _note_alarm(settings: RecordReleaseSettings, ledger: Ledger, event: dict[str, Any]) -> dict[str, Any]:
-    """SageMaker acts on the alarm by itself; here it is kept with the release, and people hear of it."""
+    """SageMaker acts on the alarm by itself; here it is kept with the release, and people hear of it.
+
+    While a release goes back its alarm may flicker: that is said once.
+    """
     alarm = parse_rollback_alarm(event, deployment=settings.deployment)
     said, body = f"{alarm.alarm_name}: {alarm.reason}", ledger.open_release_body()
     is_watched = body is not None and f"-{body['release_id']}-" in alarm.alarm_name
     if body is not None and is_watched:
-        ledger.change_open_release(body, alarms=[*body.get("alarms", []), said])
+        known = body.get("alarms", [])
+        if not any(one.startswith(f"{alarm.alarm_name}: ") for one in known):
+            ledger.change_open_release(body, alarms=[*known, said])
     what = "SageMaker rolls it back" if is_watched else "it is live already, so nothing goes back by itself"
-    about = f"{alarm.alarm_name}@{iso(alarm.at)}"
+    about = alarm.alarm_name if is_watched else f"{alarm.alarm_name}@{iso(alarm.at)}"
     _tell(settings, ledger, about=about, subject="rollback alarm", message=f"{said}; {what}")
     return {"verdict": "noted", "rule": "rollback-alarm", "reasons": [said]}
 
@@ -147,21 +150,13 @@ def _champion(body: dict[str, Any], record: ReleaseRecord, *, since: str) -> Cha
     )
 
 
-def _serving(ledger: Ledger) -> tuple[str, str] | None:
-    """Release and package that should serve by the ledger: the one on hold, else the champion."""
-    held, champion = ledger.held_release(), ledger.champion()
-    if held:
-        return held["release_id"], held["package_arn"]
-    return (champion.release_id, champion.package_arn) if champion else None
-
-
 def _restore(settings: RecordReleaseSettings, ledger: Ledger, stack: dict[str, Any]) -> None:
     """CloudFormation may take a rollback for a success: then Serving names the rejected release, and its next
 
     update would deploy it. What serves, released anew, sets that right.
     """
     given = {p["ParameterKey"]: p["ParameterValue"] for p in stack["Parameters"]}
-    serving = _serving(ledger)
+    serving = ledger.serving()
     if serving and given[RELEASE_PARAMETER] != f"{settings.release_prefix}{serving[0]}":
         because = (
             f"Serving names {given[RELEASE_PARAMETER]}, but the endpoint went back to release {serving[0]}"
@@ -171,7 +166,7 @@ def _restore(settings: RecordReleaseSettings, ledger: Ledger, stack: dict[str, A
 
 def _free_stack(settings: RecordReleaseSettings, ledger: Ledger, observed: Observed) -> Decision:
     """A stack whose rollback failed: go on without the endpoint if that is right already, else call people."""
-    opened, serving = ledger.open_release_body(), _serving(ledger)
+    opened, serving = ledger.open_release_body(), ledger.serving()
     live = serving[0] if serving else None
     attempt = f"{opened['release_id'] if opened else live}/rollback"
     decision = decide_stuck_rollback(

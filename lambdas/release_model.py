@@ -12,13 +12,11 @@ from botocore.exceptions import ClientError
 from domain.decision import Decision
 from domain.events import parse_approval
 from domain.instances import Workload
-from domain.names import RELEASE_SLOTS
+from domain.names import BEFORE_PARAMETER, FILLER, RELEASE_PARAMETER, RELEASE_SLOTS
 from domain.releases import Champion, ReleaseRecord, decide_release, newest_waiting, next_release_id
 from domain.settings import ReleaseModelSettings
 from lambdas import aws
 from lambdas.ledger import Ledger, utc_now
-
-RELEASE_PARAMETER = "Release"
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -144,7 +142,7 @@ def _update_serving(settings: ReleaseModelSettings, ledger: Ledger, body: dict[s
     key = f"{settings.release_prefix}{body['release_id']}"
     _keep_record(key, body["parameter"])
     try:
-        _point_serving_at(settings, key, token=f"release-{body['release_id']}")
+        _point_serving_at(settings, ledger, key, token=f"release-{body['release_id']}")
     except ClientError as error:
         if "IN_PROGRESS" not in str(error):
             raise
@@ -156,15 +154,21 @@ def _update_serving(settings: ReleaseModelSettings, ledger: Ledger, body: dict[s
     return {"release_id": body["release_id"], "package": body["package_arn"]}
 
 
-def _point_serving_at(settings: ReleaseModelSettings, key: str, *, token: str) -> None:
+def _point_serving_at(settings: ReleaseModelSettings, ledger: Ledger, key: str, *, token: str) -> None:
+    serving = ledger.serving()
+    given = {RELEASE_PARAMETER: key, BEFORE_PARAMETER: serving[0] if serving else FILLER}
     declared = [parameter["ParameterKey"] for parameter in _serving(settings)["Parameters"]]
-    kept = [name for name in declared if name != RELEASE_PARAMETER]
-    parameters = [{"ParameterKey": name, "UsePreviousValue": True} for name in kept]
+    parameters: list[dict[str, Any]] = [
+        {"ParameterKey": name, "ParameterValue": given[name]}
+        if name in given
+        else {"ParameterKey": name, "UsePreviousValue": True}
+        for name in declared
+    ]
     try:
         aws.client("cloudformation").update_stack(
             StackName=settings.serving_stack,
             UsePreviousTemplate=True,
-            Parameters=[{"ParameterKey": RELEASE_PARAMETER, "ParameterValue": key}, *parameters],
+            Parameters=parameters,
             ClientRequestToken=token,
         )
     except ClientError as error:

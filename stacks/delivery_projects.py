@@ -128,6 +128,7 @@ class Projects:
             for name in ("deploy", "file-publishing", "lookup")
         ]
         allow(role, ["sts:AssumeRole"], roles)
+        self._allow_looking_at_serving(role, names)
         return self._project(step, role)
 
     def train(self, names: Names) -> str:

@@ -37,6 +37,12 @@ class NewFleet:
     endpoint_config: str
     """The name that SageMaker puts on the new fleet's metrics."""
     release_id: str
+    release_before: str
+    """The release that this one replaces: only against that one are predictions compared.
+
+    Against all other traffic the alarm of the old release would fire at each new one that predicts otherwise, and
+    CloudFormation could not go back under it.
+    """
     name: str
     """Deployment, release and shape."""
 
@@ -128,20 +134,19 @@ def _errors(scope: Construct, fleet: NewFleet, *, release: Release, plan: ShiftP
 
 
 def _shift(scope: Construct, fleet: NewFleet, *, release: Release, plan: ShiftPlan) -> cloudwatch.CfnAlarm:
-    """The old version's sums are all traffic's less the new one's: no metric need name the old release."""
     new = {ENDPOINT_DIMENSION: fleet.endpoint, RELEASE_DIMENSION: fleet.release_id}
-    every = {ENDPOINT_DIMENSION: fleet.endpoint}
+    before = {ENDPOINT_DIMENSION: fleet.endpoint, RELEASE_DIMENSION: fleet.release_before}
     seconds = plan.window.seconds
     queries = [
         _sum("new_sum", ServerMetric.PREDICTION_SUM, new, seconds),
         _sum("new_rows", ServerMetric.PREDICTION_ROWS, new, seconds),
-        _sum("all_sum", ServerMetric.PREDICTION_SUM, every, seconds),
-        _sum("all_rows", ServerMetric.PREDICTION_ROWS, every, seconds),
+        _sum("old_sum", ServerMetric.PREDICTION_SUM, before, seconds),
+        _sum("old_rows", ServerMetric.PREDICTION_ROWS, before, seconds),
     ]
-    old = "((all_sum - new_sum) / (all_rows - new_rows))"
+    old = "(old_sum / old_rows)"
     shift = f"ABS((new_sum / new_rows - {old}) / {old})"
     least = LEAST_ROWS_OF_A_MEAN
-    expression = f"IF(new_rows >= {least}, IF(all_rows - new_rows >= {least}, {shift}, 0), 0)"
+    expression = f"IF(new_rows >= {least}, IF(old_rows >= {least}, {shift}, 0), 0)"
     result = cloudwatch.CfnAlarm.MetricDataQueryProperty(
         id="shift", expression=expression, label="shift of the mean prediction", return_data=True
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from domain.names import BEFORE_PARAMETER
 from stacks.template_values import Resource, Templates
 
 Finding = tuple[str, str]
@@ -18,10 +19,12 @@ FLEET = frozenset({"EndpointName", "VariantName", "EndpointConfigName"})
 PUBLISHED: dict[tuple[str, str], tuple[str, tuple[frozenset[str], ...]]] = {
     ("AWS/SageMaker", "ModelLatency"): ("Microseconds", (FLEET,)),
     ("AWS/SageMaker", "Invocation5XXErrors"): ("None", (FLEET,)),
-    ("Tideline", "PredictionSum"): ("None", (frozenset({"Endpoint"}), frozenset({"Endpoint", "Release"}))),
-    ("Tideline", "PredictionRows"): ("Count", (frozenset({"Endpoint"}), frozenset({"Endpoint", "Release"}))),
+    ("Tideline", "PredictionSum"): ("None", (frozenset({"Endpoint", "Release"}),)),
+    ("Tideline", "PredictionRows"): ("Count", (frozenset({"Endpoint", "Release"}),)),
 }
 """What SageMaker and the server publish: the unit, and the sets of dimensions that there are."""
+REPLACED = ("Release", f'<Ref "{BEFORE_PARAMETER}">')
+"""The one other version that an alarm may look at, to compare with it."""
 SHORTEST_LATENCY_US, LONGEST_LATENCY_US = 1_000, 60_000_000
 """A millisecond; and the longest that SageMaker waits for a container."""
 
@@ -109,9 +112,9 @@ def _new_fleet_alone(watched: Watched) -> Iterator[str]:
     }
     given = [(d["Name"], d["Value"]) for metric in watched.metrics for d in metric.get("Dimensions", [])]
     for name, value in given:
-        if name in right and value != right[name]:
+        if name in right and value != right[name] and (name, value) != REPLACED:
             yield f"watches {name} {value!r}; the new fleet's is {right[name]!r}"
-    if not {"EndpointConfigName", "Release"} & {name for name, _ in given}:
+    if not {(name, right[name]) for name in ("EndpointConfigName", "Release")} & set(given):
         yield "watches both fleets, so the old one would veto its replacement; add EndpointConfigName or Release"
 
 

@@ -13,7 +13,17 @@ from constructs import Construct
 from config.schema import Config
 from domain.idle_cost import PRICES_AS_OF, IdleCost
 from domain.instances import Candidate
-from domain.names import ENDPOINT_RESOURCE, FILLER, NO_RELEASE, RELEASE_SLOTS, VARIANT, Names, Prefix
+from domain.names import (
+    BEFORE_PARAMETER,
+    ENDPOINT_RESOURCE,
+    FILLER,
+    NO_RELEASE,
+    RELEASE_PARAMETER,
+    RELEASE_SLOTS,
+    VARIANT,
+    Names,
+    Prefix,
+)
 from domain.traffic_shift import ShiftPlan, plan_shift
 from stacks.rollback_alarms import NewFleet, deployment_config, rollback_alarms
 from stacks.storage import StorageStack
@@ -36,7 +46,7 @@ class ServingStack(Stack):
         names = Names(config.name, config.environment)
         release = CfnParameter(
             self,
-            "Release",
+            RELEASE_PARAMETER,
             type="AWS::SSM::Parameter::Value<List<String>>",
             default=names.release_parameter(NO_RELEASE),
             description="The key of the release record that the endpoint runs",
@@ -57,7 +67,13 @@ class ServingStack(Stack):
         model, endpoint_config, name = self._fleet(config, storage, names, release, container)
         alarms = rollback_alarms(
             self,
-            NewFleet(names.endpoint, endpoint_config.attr_endpoint_config_name, release_id, name),
+            NewFleet(
+                names.endpoint,
+                endpoint_config.attr_endpoint_config_name,
+                release_id,
+                self._release_before() if plan.compares_versions else FILLER,
+                name,
+            ),
             release=release_settings,
             plan=plan,
         )
@@ -74,6 +90,14 @@ class ServingStack(Stack):
         for resource in (model, endpoint_config, *alarms, endpoint):
             resource.cfn_options.condition = exists
         CfnOutput(self, "ReleasePlan", value=plan.sentence(), description="How a release is shifted in")
+
+    def _release_before(self) -> str:
+        return CfnParameter(
+            self,
+            BEFORE_PARAMETER,
+            default=FILLER,
+            description="The id of the release that this one replaces, for the comparison of their predictions",
+        ).value_as_string
 
     def _environment(
         self, names: Names, plan: ShiftPlan, package_arn: str, release_id: str

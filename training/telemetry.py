@@ -24,10 +24,10 @@ LINES_A_SECOND, LINES_AT_ONCE = 20, 100
 
 
 def embedded(endpoint: str, release: str, *, total: float, rows: int, milliseconds: int) -> bytes:
-    """One line of the embedded metric format, for all traffic and for this release."""
+    """One line of the embedded metric format, for this release."""
     declared = {
         "Namespace": METRIC_NAMESPACE,
-        "Dimensions": [[ENDPOINT_DIMENSION], [ENDPOINT_DIMENSION, RELEASE_DIMENSION]],
+        "Dimensions": [[ENDPOINT_DIMENSION, RELEASE_DIMENSION]],
         "Metrics": [
             {"Name": ServerMetric.PREDICTION_SUM, "Unit": "None"},
             {"Name": ServerMetric.PREDICTION_ROWS, "Unit": "Count"},

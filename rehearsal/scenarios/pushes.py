@@ -50,7 +50,7 @@ class Pushed:
     @property
     def end(self) -> str:
         if self.answer:
-            return ENDS[self.answer["rule"]]
+            return ENDS.get(self.answer["rule"], f"answered by the rule {self.answer['rule']}")
         failed = [stage for stage, status in self.stages.items() if status == "Failed"]
         if failed:
             return "refused-by-verify" if failed == ["Verify"] else f"failed in {failed}"

@@ -49,6 +49,11 @@ REASONS = (
     ),
     Reason("retraining-RecordReleaseRole", ("lambda:InvokeFunction",), "for a package that waits; none does"),
     Reason(
+        "delivery-*DeployRole",
+        ("cloudformation:DescribeStacks",),
+        "it looks whether a release goes on, when CloudFormation has refused its deploy",
+    ),
+    Reason(
         "retraining-ReleaseModelRole",
         ("iam:PassRole",),
         "AWS's guide wants the stack's own role passed again, its API reference, which is followed here, does not",

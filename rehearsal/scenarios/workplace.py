@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rehearsal.engine import Account
-from rehearsal.engine.delivery import builds, cdk, docker
+from rehearsal.engine.delivery import builds, cdk, docker, sleep
 from rehearsal.engine.delivery.build_run import Machine
 from rehearsal.engine.delivery.cdk import App
 
@@ -132,7 +132,11 @@ def use_this_machine(account: Account, engine: str = "") -> None:
     builds.use_machine(
         account,
         Machine(
-            tools={"docker": docker.tool(account, engine), "cdk": cdk.tool(account, APP)},
+            tools={
+                "docker": docker.tool(account, engine),
+                "cdk": cdk.tool(account, APP),
+                "sleep": sleep.tool(account),
+            },
             prepare=_install,
             not_run=NOT_RUN,
             environment=SYNTH,

@@ -69,6 +69,55 @@ def test_status_as_json_is_for_programs(kept: str, capsys: Any) -> None:
     assert status["paused"] is False
 
 
+def kept_with(directory: Path, *items: dict[str, Any]) -> str:
+    (directory / "ledger.json").write_text(json.dumps([*LEDGER, *items]))
+    return str(directory)
+
+
+PACKAGE = CHAMPION["package_arn"][:-1]
+IN_FLIGHT = {
+    "release_id": "000003",
+    "package_arn": f"{PACKAGE}3",
+    "opened_at": "2013-04-25T15:15:00Z",
+    "is_started": True,
+    "alarms": ["tideline-dev-000003-0123abcd-rollback-latency: Threshold Crossed"],
+}
+
+
+def test_status_shows_a_release_in_flight_with_what_its_alarms_said(tmp_path: Path, capsys: Any) -> None:
+    kept = kept_with(tmp_path, {"pk": "LEASE", "sk": "release", "body": IN_FLIGHT})
+    assert main(["--rehearsal", kept, "status"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert "releasing  tideline-dev/3 (release 000003, since 2013-04-25T15:15:00Z)" in shown
+    assert "alarm      tideline-dev-000003-0123abcd-rollback-latency: Threshold Crossed" in shown
+
+
+def test_status_shows_the_packages_that_wait_and_why(tmp_path: Path, capsys: Any) -> None:
+    waits = {
+        "package_arn": f"{PACKAGE}4",
+        "since": "2013-04-25T15:16:00Z",
+        "because": "release 000003 has not settled; it goes next",
+    }
+    kept = kept_with(tmp_path, {"pk": "WAITING", "sk": waits["package_arn"], "body": waits})
+    assert main(["--rehearsal", kept, "status"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    said = "tideline-dev/4 since 2013-04-25T15:16:00Z: release 000003 has not settled; it goes next"
+    assert f"waiting    {said}" in shown
+
+
+@pytest.mark.parametrize("later", ["", "live"])
+def test_status_shows_a_held_release_until_a_later_one_serves(
+    tmp_path: Path, capsys: Any, later: str
+) -> None:
+    releases = [{**IN_FLIGHT, "outcome": "held", "closed_at": "2013-04-25T15:45:00Z"}]
+    if later:
+        releases.append({**releases[0], "release_id": "000004", "outcome": later})
+    items = [{"pk": "RELEASE", "sk": one["release_id"], "body": one} for one in releases]
+    assert main(["--rehearsal", kept_with(tmp_path, *items), "status"]) == 0
+    held = "held       tideline-dev/3 serves (release 000003, since 2013-04-25T15:45:00Z) and has not proved itself"
+    assert (held in capsys.readouterr().out) is not bool(later)
+
+
 def test_explain_finds_a_decision_by_part_of_its_subject_and_shortens_long_lists(
     kept: str, capsys: Any
 ) -> None:

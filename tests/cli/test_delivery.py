@@ -34,13 +34,15 @@ class Fake:
 
     def __init__(self) -> None:
         self.release = RECORD
+        self.status = "UPDATE_COMPLETE"
         self.verdict, self.rule = "start", "push"
         self.answer: Any = {"model": PACKAGE, "predictions": [0.1, 0.2, 0.3]}
         self.sent: list[dict[str, Any]] = []
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:
         parameter = {"ParameterKey": "Release", "ParameterValue": "/k", "ResolvedValue": self.release}
-        return {"Stacks": [{"StackName": StackName, "Parameters": [parameter]}]}
+        stack = {"StackName": StackName, "StackStatus": self.status, "Parameters": [parameter]}
+        return {"Stacks": [stack]}
 
     def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:
         self.sent.append({"function": FunctionName, **json.loads(Payload)})
@@ -58,6 +60,26 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
     made = Fake()
     monkeypatch.setattr(Aws, "client", lambda _self, _service: made)
     return made
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "said"),
+    [
+        ("UPDATE_IN_PROGRESS", 0, "a release or a deploy goes on"),
+        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", 0, "a release or a deploy goes on"),
+        ("UPDATE_ROLLBACK_IN_PROGRESS", 0, "a release or a deploy goes on"),
+        ("UPDATE_COMPLETE", 3, "nothing goes on"),
+        ("UPDATE_ROLLBACK_FAILED", 3, "UPDATE_ROLLBACK_FAILED"),
+        ("REVIEW_IN_PROGRESS", 3, "REVIEW_IN_PROGRESS"),
+    ],
+)
+def test_busy_tells_by_its_exit_code_whether_there_is_an_end_to_wait_for(
+    fake: Fake, capsys: Any, status: str, code: int, said: str
+) -> None:
+    """In the last two states Serving changes no more by itself: nobody waits for that."""
+    fake.status = status
+    assert main(["busy"]) == code
+    assert said in capsys.readouterr().out
 
 
 def train(tmp_path: Path) -> dict[str, str]:

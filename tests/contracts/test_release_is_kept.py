@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from config.schema import ROOT
-from lambdas.release_model import RELEASE_PARAMETER
+from domain.names import RELEASE_PARAMETER
 from rehearsal.engine import Account
 from rehearsal.engine.cloudformation import assembly
 from rehearsal.engine.delivery import cdk
@@ -33,8 +33,9 @@ def test_the_parameter_is_serving_s_and_its_default_is_no_release(dev: Deploymen
 def test_make_gives_no_parameter_but_the_image_and_lets_no_parameter_go() -> None:
     deploys = [line for line in makefile().splitlines() if "$(CDK) deploy" in line]
     assert len(deploys) >= 3
-    given = [found for line in deploys for found in re.findall(r"--parameters\s+(\S.*)$", line)]
-    assert given == ['"$$($(PY) -m cli --env $(ENV) names training):Image=$$digest"']
+    given = [found for line in deploys for found in re.findall(r"--parameters\s+(\S+)", line)]
+    assert given == ['"$$training:Image=$$digest";']
+    assert "training=$$($(PY) -m cli --env $(ENV) names training)" in makefile()
     assert "no-previous-parameters" not in makefile()
 
 

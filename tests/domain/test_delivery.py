@@ -23,6 +23,13 @@ def test_a_release_that_is_live_lets_the_push_go_on() -> None:
     assert (decision.verdict, decision.rule) == ("approved", "live")
 
 
+def test_a_release_on_hold_lets_the_push_wait() -> None:
+    """It serves, so the push has not failed; it is not proved, so neither has it ended well."""
+    decision = judge_wait(RUN, [PASSED], [release("held")])
+    assert (decision.verdict, decision.rule) == ("wait", "held")
+    assert decision.reasons == ("release 000001 serves and has not proved itself yet",)
+
+
 def test_a_release_that_rolled_back_fails_the_push_with_its_reason() -> None:
     failed = {
         "kind": "release",

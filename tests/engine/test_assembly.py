@@ -163,6 +163,22 @@ def test_a_failed_stack_stops_the_deployment_with_its_resource_and_reason(
     assert "DELETE_COMPLETE" in statuses(world, "broken")
 
 
+def test_an_unchanged_stack_that_came_to_rest_by_a_rollback_is_a_successful_deployment(
+    world: World, tmp_path: Path
+) -> None:
+    """So it is after a release that rolled back: nothing is left to update, and the CLI is content."""
+    artifacts, name = {"back": stack("back")}, "back"
+    assembly.deploy(world.account, write(tmp_path / "good", artifacts, {name: {"Q": queue()}}))
+    broken = write(tmp_path / "broken", {name: stack(name)}, {name: {"Q": queue(), "Z": impossible()}})
+    with pytest.raises(assembly.DeploymentFailed, match="back is UPDATE_ROLLBACK_COMPLETE"):
+        assembly.deploy(world.account, broken)
+    before = statuses(world, name)
+
+    assert assembly.deploy(world.account, tmp_path / "good") == [name]
+    assert statuses(world, name) == before
+    assert before[-1] == "UPDATE_ROLLBACK_COMPLETE"
+
+
 def test_nothing_is_made_when_one_template_needs_what_the_account_lacks(world: World, tmp_path: Path) -> None:
     templates = {"fine": {"Q": queue()}, "strange": {"Net": {"Type": "AWS::EC2::VPC"}}}
     write(tmp_path, {"fine": stack("fine"), "strange": stack("strange", needs=("fine",))}, templates)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from rehearsal.engine import Unsupported, images
 from rehearsal.engine.cloudformation import assembly
 from rehearsal.engine.cloudformation.bootstrap import bootstrap
-from rehearsal.engine.delivery import builds, cdk, docker
+from rehearsal.engine.delivery import builds, cdk, docker, sleep
 from rehearsal.engine.delivery.build_run import Machine
 from rehearsal.engine.delivery.buildspecs import parse
 from tests.engine.delivery_world import Delivery, build, world, zipped
@@ -27,7 +28,7 @@ def delivery(tmp_path: Path) -> Iterator[Delivery]:
     with world(tmp_path / "account") as made:
         account = made.account
         bootstrap(account)
-        tools = {"docker": docker.tool(account), "cdk": cdk.tool(account)}
+        tools = {"docker": docker.tool(account), "cdk": cdk.tool(account), "sleep": sleep.tool(account)}
         builds.use_machine(account, Machine(tools=tools))
         account.client("ecr").create_repository(
             repositoryName="models", imageScanningConfiguration={"scanOnPush": True}
@@ -206,6 +207,28 @@ def test_a_stack_that_does_not_come_up_fails_the_command_with_its_reason(
     built = run(delivery, files, "cdk deploy '*'")
     assert built["status"] == "FAILED"
     assert "stack one is ROLLBACK_COMPLETE" in built["output"]
+
+
+def test_a_deploy_that_cloudformation_refuses_fails_in_its_words_and_a_build_can_wait(
+    delivery: Delivery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As beside a release: while the build sleeps the account lives on, and the release comes to its end."""
+    account = delivery.account
+    assert run(delivery, app(tmp_path), "cdk deploy '*'")["status"] == "SUCCEEDED"
+    began = account.clock.now()
+    monkeypatch.setattr("rehearsal.engine.cloudformation.stacks.UPDATABLE", ())
+    account.wake_at(began + timedelta(minutes=2), "the release ends", monkeypatch.undo)
+    delivery.project("waiting", "cdk deploy '*' || sleep 180", "cdk deploy '*'")
+    delivery.pipeline({"name": "Run", "actions": [build("waiting")]}, name="second")
+    changed = zipped(app(tmp_path, "Other"))
+    account.client("s3").put_object(Bucket="source-bucket", Key="source.zip", Body=changed)
+    account.client("codepipeline").start_pipeline_execution(name="second")
+    account.pump()
+    [waited] = delivery.built("waiting")
+    assert waited["status"] == "SUCCEEDED", waited["output"]
+    assert "state and can not be updated" in waited["output"]
+    assert account.clock.now() == began + timedelta(minutes=3)
+    assert "Other" in account.client("sqs").list_queues()["QueueUrls"][0]
 
 
 def test_a_role_that_may_not_assume_the_bootstrap_s_roles_deploys_nothing(

@@ -118,6 +118,31 @@ def test_variables_and_defaults_are_put_in(world: World, tmp_path: Path) -> None
     assert config.environment == {"A": "x", "B": "", "C": "x y"}
 
 
+def test_a_tag_that_is_taken_by_another_digest_is_an_error_and_by_the_same_one_none(
+    world: World, tmp_path: Path
+) -> None:
+    ecr = world.account.client("ecr")
+    ecr.create_repository(repositoryName="immutable", imageTagMutability="IMMUTABLE")
+    context = written(tmp_path, 'FROM python:3.13\nCOPY a /a\nENTRYPOINT ["python"]\n', a="1")
+
+    def push() -> str:
+        return images.build(
+            world.account,
+            context=context,
+            dockerfile=context / "Dockerfile",
+            repository="immutable",
+            tag="v1",
+        )
+
+    first = push()
+    assert push() == first
+    (context / "a").write_text("2")
+    with pytest.raises(ecr.exceptions.ImageAlreadyExistsException, match="v1"):
+        push()
+    [kept] = ecr.describe_images(repositoryName="immutable")["imageDetails"]
+    assert first.endswith(kept["imageDigest"])
+
+
 def test_an_image_that_ecr_does_not_have_is_not_found(world: World) -> None:
     absent = world.image[:-4] + "0000"
 

@@ -23,12 +23,15 @@ class Serving:
         self.status = "UPDATE_COMPLETE"
         self.release = f"{PREFIX}none"
         self.error: ClientError | None = None
+        self.compares_versions = False
 
     def describe(self, **_: Any) -> dict[str, Any]:
         parameters = [
-            {"ParameterKey": "BootstrapVersion", "ParameterValue": "x"},
             {"ParameterKey": "Release", "ParameterValue": self.release},
+            {"ParameterKey": "BootstrapVersion", "ParameterValue": "x"},
         ]
+        if self.compares_versions:
+            parameters.append({"ParameterKey": "ReleaseBefore", "ParameterValue": "-"})
         stack = {
             "StackName": SERVING,
             "CreationTime": NOW,
@@ -40,7 +43,8 @@ class Serving:
     def update(self, **asked: Any) -> dict[str, Any]:
         if self.error:
             raise self.error
-        self.release = asked["Parameters"][0]["ParameterValue"]
+        given = {one["ParameterKey"]: one.get("ParameterValue") for one in asked["Parameters"]}
+        self.release = given["Release"]
         return {"StackId": "arn:stack"}
 
     def go_on(self, **_: Any) -> dict[str, Any]:

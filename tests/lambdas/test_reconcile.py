@@ -34,6 +34,7 @@ class Runs:
     def __init__(self) -> None:
         self.status = "Succeeded"
         self.failure: str | None = None
+        self.failed_steps: dict[str, str] = {}
         self.training: dict[str, Any] = {"BillableTimeInSeconds": 600}
         self.instance = {"InstanceType": "ml.c5.xlarge"}
         self.times: dict[str, Any] = {
@@ -49,15 +50,17 @@ class Runs:
         job = {"Arn": f"{ACCOUNT}:processing-job/pipelines-abc-CheckData"}
         train = {"Arn": f"{ACCOUNT}:training-job/pipelines-abc-Train"}
         evaluate = {"Arn": f"{ACCOUNT}:processing-job/pipelines-abc-Evaluate"}
-        return {
-            "PipelineExecutionSteps": [
-                {"StepName": "CheckData", "Metadata": {"ProcessingJob": job}},
-                {"StepName": "Train", "Metadata": {"TrainingJob": train}},
-                {"StepName": "Evaluate", "Metadata": {"ProcessingJob": evaluate}},
-                {"StepName": "Gate", "Metadata": {"Condition": {"Outcome": "True"}}},
-                {"StepName": "Register"},
-            ]
-        }
+        steps: list[dict[str, Any]] = [
+            {"StepName": "CheckData", "Metadata": {"ProcessingJob": job}},
+            {"StepName": "Train", "Metadata": {"TrainingJob": train}},
+            {"StepName": "Evaluate", "Metadata": {"ProcessingJob": evaluate}},
+            {"StepName": "Gate", "Metadata": {"Condition": {"Outcome": "True"}}},
+            {"StepName": "Register"},
+        ]
+        for step in steps:
+            if reason := self.failed_steps.get(step["StepName"]):
+                step["FailureReason"] = reason
+        return {"PipelineExecutionSteps": steps}
 
     def training_job(self, TrainingJobName: str) -> dict[str, Any]:
         return {
@@ -194,6 +197,17 @@ def test_a_pipeline_that_failed_is_settled_and_told_with_its_reason(
     assert local.decisions("gate") == [("none", "pipeline-ended")]
     (message,) = local.messages()
     assert message.endswith("the pipeline is Failed: AlgorithmError: exit code 1")
+
+
+def test_the_reason_of_a_failure_names_the_step_that_failed(
+    local: Local, runs: Runs, settled: Reconcile
+) -> None:
+    """The execution itself says only that some step failed."""
+    runs.status, runs.failure = "Failed", "One or multiple executed steps failed"
+    runs.failed_steps = {"Train": "AlgorithmError: estimator() raised"}
+    settled()
+    (message,) = local.messages()
+    assert message.endswith("the pipeline is Failed: Train: AlgorithmError: estimator() raised")
 
 
 def test_jobs_that_never_began_cost_nothing_and_hold_up_nothing(

@@ -222,6 +222,19 @@ def rollback_alarm(name: str = ALARM) -> dict[str, Any]:
     }
 
 
+def test_an_alarm_that_flickers_while_its_release_goes_back_is_kept_and_told_once(
+    local: Local, package: str, run: Settle
+) -> None:
+    run(rollback_alarm())
+    again = rollback_alarm()
+    again["detail"]["state"]["timestamp"] = "2013-04-20T13:05:00.000+0000"
+    run(again)
+    body = local.ledger.open_release_body()
+    assert body is not None
+    assert body["alarms"] == [f"{ALARM}: 3 datapoints above 250000"]
+    assert len(local.messages()) == 1
+
+
 def test_an_alarm_of_a_release_that_is_live_already_is_told_and_blamed_on_no_other(
     local: Local, package: str, run: Settle
 ) -> None:

@@ -121,6 +121,30 @@ def test_an_approved_package_becomes_a_record_and_serving_is_pointed_at_it(
     assert local.decisions("release") == [("release", "approved")]
 
 
+def test_where_versions_are_compared_serving_is_told_which_one_is_replaced(
+    local: Local, approve: Approve, register: Register, serving: Serving, cloudformation: Scripted
+) -> None:
+    serving.compares_versions = True
+    told = []
+    for outcome in ("live", "rolled-back", "held", "live"):
+        approve(register())
+        told.append(cloudformation.called("update_stack")[-1]["Parameters"][-1]["ParameterValue"])
+        close(local, outcome)
+        if outcome == "live":
+            champion = Champion(
+                release_id=local.ledger.releases()[-1]["release_id"],
+                package_arn="p",
+                model_data="m",
+                image=IMAGE,
+                report_uri="r",
+                profile_uri="f",
+                heldout_loss=0.1,
+                since="2013-04-22T13:16:00Z",
+            )
+            local.ledger.crown(champion)
+    assert told == ["-", "000001", "000001", "000003"]
+
+
 def test_what_the_champion_will_be_measured_by_is_kept_with_the_open_release(
     local: Local, approve: Approve, register: Register
 ) -> None:

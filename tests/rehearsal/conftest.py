@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from config.schema import ROOT, load
+from config.schema import ROOT, Config, load
 
 CONFIG = Path(__file__).parent / "small.yaml"
 SIXTH = 6
@@ -57,15 +57,17 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.fixture(scope="session")
-def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def synthesised(config: Config, directory: Path) -> Path:
     from stacks.app import build
 
-    directory = tmp_path_factory.mktemp("assembly") / "cdk.out"
-    build(
-        [load(CONFIG)], outdir=directory, context=json.loads((ROOT / "cdk.json").read_text())["context"]
-    ).synth()
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    build([config], outdir=directory, context=context).synth()
     return directory
+
+
+@pytest.fixture(scope="session")
+def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return synthesised(load(CONFIG), tmp_path_factory.mktemp("assembly") / "cdk.out")
 
 
 Rehearse = Callable[[Callable[[dict[str, Any]], None] | None, str], Result]

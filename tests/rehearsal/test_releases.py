@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
+from itertools import dropwhile, groupby
 from pathlib import Path
 
 import pytest
@@ -11,15 +13,17 @@ from botocore.exceptions import ClientError
 
 from config.schema import load
 from rehearsal.engine import Account
-from rehearsal.scenarios import bad_release
+from rehearsal.engine.cloudformation import assembly as assembly_of
+from rehearsal.scenarios import bad_release, brought
 from rehearsal.scenarios.dataset import hours
 from rehearsal.scenarios.deployment import Deployment
 from rehearsal.scenarios.flights import FLIGHTS
-from rehearsal.scenarios.traffic import World
+from rehearsal.scenarios.traffic import Answer, World
 from rehearsal.scenarios.turn import live_schema
-from tests.rehearsal.conftest import CONFIG
+from tests.rehearsal.conftest import CONFIG, synthesised
 
 pytestmark = pytest.mark.slow
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture(scope="module")
@@ -77,11 +81,13 @@ def test_releases_that_go_back(world: World) -> None:
 
     deployment.account.endpoint_rollback_seen_as = "failure"
     champion = deployment.ledger_bodies("CHAMPION")[0]["package_arn"]
-    slow_down_the_old_fleet(world)
+    faster_again = slow_down_the_old_fleet(world)
     bad_release.approve(deployment, ended.package_arn)
     deployment.account.advance_to(deployment.account.clock.now() + timedelta(minutes=1))
     with pytest.raises(ClientError, match="UPDATE_IN_PROGRESS"):
         deploy_serving(deployment)
+    training = deployment.names.stack("training")
+    assert assembly_of.deploy(deployment.account, deployment.directory, only=[training]) == [training]
     bad_release.approve(deployment, champion)
     assert [one["package_arn"] for one in deployment.ledger_bodies("WAITING")] == [champion]
     ended = bad_release.see_it_end(deployment)
@@ -92,9 +98,53 @@ def test_releases_that_go_back(world: World) -> None:
     assert deployment.ledger_bodies("WAITING") == []
     assert no_request_is_lost(world)
     assert list(deployment.account.journal.of("dead-letter")) == []
+    faster_again()
 
 
-def slow_down_the_old_fleet(world: World) -> None:
+def test_of_two_instances_one_is_the_canary_and_what_predicts_otherwise_goes_back(
+    world: World, tmp_path: Path
+) -> None:
+    """The life from above goes on with a second instance; a version is approved while that is being deployed."""
+    small = load(CONFIG)
+    two = small.model_copy(update={"serving": small.serving.model_copy(update={"instance_count": 2})})
+    deployment = replace(world.deployment, config=two, directory=synthesised(two, tmp_path) / "assembly-dev")
+    account, old = deployment.account, deployment.ledger_bodies("CHAMPION")[0]["package_arn"]
+    new = brought.bring(deployment, old, brought.as_it_is)
+    approval, before, decided = account.clock.now() + MINUTE, len(world.again), len(decisions(world))
+    account.wake_at(approval, "a person approves", lambda: bad_release.approve(deployment, new))
+    deployment.deploy()
+    ended = bad_release.see_it_end(deployment)
+    assert (ended.package_arn, ended.outcome, ended.stack_status) == (new, "live", "UPDATE_COMPLETE")
+    in_order = [("wait", "stack-busy"), ("release", "approved"), ("live", "endpoint-runs-it")]
+    assert decisions(world)[decided:] == in_order
+    answered = list(dropwhile(lambda models: new not in models, models_by_minute(world.again[before:])))
+    bake = two.serving.release.bake_minutes
+    assert answered[:bake] == [[old, new]] * bake
+    assert answered[-bake:] == [[new, new]] * bake
+
+    before, decided = len(world.again), len(decisions(world))
+    for change in (brought.shifted, brought.squared):
+        bad_release.approve(deployment, brought.bring(deployment, old, change))
+        ended = bad_release.see_it_end(deployment)
+        assert (ended.outcome, ended.stack_status) == ("rolled-back", "UPDATE_ROLLBACK_COMPLETE")
+        why = [d["reasons"] for d in deployment.ledger_bodies("DECISION") if d["verdict"] == "rolled-back"]
+        assert f"-{ended.release_id}-" in why[-1][1]
+        assert "-rollback-shift" in why[-1][1]
+    gone_back = [("release", "approved"), ("rolled-back", "endpoint-runs-another")]
+    assert decisions(world)[decided:] == gone_back * 2
+    answered = models_by_minute(world.again[before:])
+    assert all(new in models for models in answered)
+    assert answered[-1] == [new, new]
+    assert no_request_is_lost(world)
+    assert list(account.journal.of("dead-letter")) == []
+
+
+def models_by_minute(answers: list[Answer]) -> list[list[str]]:
+    """The two models that answered in each minute."""
+    return [sorted(one.model for one in minute) for _, minute in groupby(answers, key=lambda one: one.at)]
+
+
+def slow_down_the_old_fleet(world: World) -> Callable[[], None]:
     """As by a noisy machine: its alarm is red too when CloudFormation wants to go back to it."""
     account, old = world.deployment.account, bad_release.running_config(world.deployment)
     endpoint = world.deployment.names.endpoint
@@ -115,6 +165,7 @@ def slow_down_the_old_fleet(world: World) -> None:
             )
 
     account.on_advance.append(publish)
+    return lambda: account.on_advance.remove(publish)
 
 
 def deploy_serving(deployment: Deployment) -> None:

@@ -87,6 +87,21 @@ def drop_grant(templates: dict[str, Json]) -> None:
                     statement["Action"] = "cloudwatch:PutMetricAlarm"
 
 
+def all_traffic(templates: dict[str, Json]) -> None:
+    """The old version's alarm would then fire at each new one that predicts otherwise."""
+    for found in resource(templates, "RollbackShift")["Metrics"]:
+        if found["Id"].startswith("old_"):
+            metric = found["MetricStat"]["Metric"]
+            metric["Dimensions"] = [d for d in metric["Dimensions"] if d["Name"] == "Endpoint"]
+
+
+def only_the_old(templates: dict[str, Json]) -> None:
+    for found in resource(templates, "RollbackShift")["Metrics"]:
+        if "MetricStat" in found:
+            [release] = [d for d in found["MetricStat"]["Metric"]["Dimensions"] if d["Name"] == "Release"]
+            release["Value"] = {"Ref": "ReleaseBefore"}
+
+
 MISTAKES: list[tuple[Change, str]] = [
     (no_alarms, "has no rollback alarm"),
     (alarm_by_name, "only a Ref to an alarm of this template"),
@@ -106,6 +121,8 @@ MISTAKES: list[tuple[Change, str]] = [
     (latency(TreatMissingData="missing"), "treats missing data as missing"),
     (drop_rule, "tells nobody"),
     (drop_grant, "lacks cloudwatch:DescribeAlarms"),
+    (all_traffic, "watches PredictionSum by ['Endpoint']; published are [['Endpoint', 'Release']]"),
+    (only_the_old, "watches both fleets"),
     (silent_server, "watches Endpoint 'tideline-prod'; the new fleet's is None"),
 ]
 

@@ -150,7 +150,7 @@ def test_where_versions_are_compared_each_answer_is_a_line_of_sums_and_no_row(
     ]
     assert {(one["Endpoint"], one["Release"]) for one in lines} == {("tideline-prod", "000042")}
     (declared,) = lines[0]["_aws"]["CloudWatchMetrics"]
-    assert declared["Dimensions"] == [["Endpoint"], ["Endpoint", "Release"]]
+    assert declared["Dimensions"] == [["Endpoint", "Release"]]
     assert "north" not in output.read_text()
 
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from rehearsal.engine import roles
 from rehearsal.engine.account import Unsupported
 from rehearsal.engine.cloudformation import assembly
@@ -175,7 +177,7 @@ def _deploy(account: Account, outdir: Path, patterns: Sequence[str], parameters:
     chosen = {stack: values for stack, values in given.items() if stack in names}
     try:
         assembly.deploy(account, outdir, only=names, parameters=chosen)
-    except DeploymentFailed as failed:
+    except (DeploymentFailed, ClientError) as failed:  # refused, such as beside another update
         return Answer(1, err=f"❌ {failed}\n")
     return Answer(out="".join(f"✅  {name}\n" for name in names))
 

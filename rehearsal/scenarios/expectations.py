@@ -12,6 +12,7 @@ from rehearsal.scenarios import states
 from rehearsal.scenarios.coverage import every_part_worked, silent_alarms
 from rehearsal.scenarios.finding import Expectation, Finding
 from rehearsal.scenarios.neighbour import DELIVERY, NEAR_MISSES
+from rehearsal.scenarios.outcomes import as_expected
 from rehearsal.scenarios.permissions import check_permissions
 from rehearsal.scenarios.turn import Outcome
 
@@ -111,8 +112,11 @@ def _data(outcome: Outcome) -> Iterator[Finding]:
         "traffic is captured", captured > 0, f"nothing under {prefix}; see Serving's DataCaptureConfig"
     )
     decided = deployment.ledger_bodies("DECISION")
+    failed = {d["subject"] for d in decided if d["kind"] == "gate" and d["verdict"] == "none"}
     sizes = [
-        d["inputs"]["snapshot_rows"] for d in decided if d["kind"] == "training" and d["verdict"] == "start"
+        d["inputs"]["snapshot_rows"]
+        for d in decided
+        if d["kind"] == "training" and d["verdict"] == "start" and d["subject"] not in failed
     ]
     grew = len(sizes) > outcome.scenario.expects_drift and all(a < b for a, b in pairwise(sizes))
     yield Finding(
@@ -126,7 +130,7 @@ def _loop(outcome: Outcome) -> Iterator[Finding]:
     if outcome.scenario.expects_drift:
         yield from _drift(outcome, decided, wanted)
     runs = [run for run in deployment.ledger_bodies("RUN") if run["plan"]["cause"] == "alarm"]
-    settled = [run for run in runs if run.get("outcome") == "Succeeded"]
+    settled = [run for run in runs if run["status"] == "SETTLED"]
     ended = f"runs by alarm: {[run['status'] for run in runs]}"
     yield Finding(
         "every run by an alarm ends and is settled", len(settled) == len(runs) >= min(wanted, 1), ended
@@ -221,6 +225,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     _serving,
     _data,
     _loop,
+    as_expected,
     _wiring,
     check_permissions,
     every_part_worked,
@@ -228,5 +233,5 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     _neighbour,
     _isolation,
 )
-UP_TO_THE_GATE: tuple[Expectation, ...] = (_to_the_end, _stacks, _push, _wiring, _isolation)
+UP_TO_THE_GATE: tuple[Expectation, ...] = (_to_the_end, _stacks, _push, as_expected, _wiring, _isolation)
 """What can be asked where the gate refused the first model."""

@@ -68,7 +68,11 @@ class Pusher:
         account = deployment.account
         use_this_machine(account)
         assembly.deploy(account, cloud_assembly, only=[delivery_name(delivery.name)])
-        return cls(deployment, delivery, Workplace.clone(account, account.directory / "workplace"))
+        return cls(
+            deployment,
+            delivery,
+            Workplace.clone(account, account.directory / "workplace", deployment.repository),
+        )
 
     def push(self, push: Push) -> Pushed:
         """Commit, put the zip where the pipeline waits for it, and live until all that follows has settled."""

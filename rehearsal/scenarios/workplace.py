@@ -40,7 +40,7 @@ class Workplace:
     @classmethod
     def clone(cls, account: Account, directory: Path, source: Path = ROOT) -> Workplace:
         """The project as it lies there, with what is not committed yet, as the first commit of a repository."""
-        for path in _files(source):
+        for path in files_of(source):
             target = directory / path.relative_to(source)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, target)
@@ -97,7 +97,7 @@ class Workplace:
         return done.stdout
 
 
-def _files(source: Path) -> list[Path]:
+def files_of(source: Path) -> list[Path]:
     """What belongs to the project: what git would commit, or without git all but what was built or installed."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -106,7 +106,7 @@ def _files(source: Path) -> list[Path]:
         text=True,
         check=False,
     )
-    if listed.returncode == 0:
+    if listed.returncode == 0 and (source / ".git").exists():
         return [path for name in listed.stdout.split("\0")[:-1] if (path := source / name).is_file()]
     found = (path for path in source.rglob("*") if path.is_file())
     return [path for path in found if not LEFT_OUT & set(path.relative_to(source).parts)]

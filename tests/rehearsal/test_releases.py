@@ -14,12 +14,13 @@ from rehearsal.engine import Account
 from rehearsal.scenarios import bad_release
 from rehearsal.scenarios.dataset import hours
 from rehearsal.scenarios.deployment import Deployment
-from rehearsal.scenarios.flights import FLIGHTS
+from rehearsal.scenarios.load import STANDARD, find
 from rehearsal.scenarios.traffic import World
 from rehearsal.scenarios.turn import live_schema
 from tests.rehearsal.conftest import CONFIG
 
 pytestmark = pytest.mark.slow
+FLIGHTS = find(STANDARD).file
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def world(assembly: Path, tables: Path, tmp_path_factory: pytest.TempPathFactory
     with Account(start=start, directory=directory) as account:
         deployment = Deployment(account, load(CONFIG), assembly / "assembly-dev")
         deployment.deploy()
-        deployment.upload_history([tables / name for name in FLIGHTS.history])
+        deployment.upload_history([tables / name for name in FLIGHTS.table.history])
         digest = deployment.push_image()
         deployment.call("build_snapshot", {})
         bad_release.train(deployment, digest)

@@ -24,6 +24,7 @@ from rehearsal.scenarios.deployment import ROOT, Deployment, synthesise
 from rehearsal.scenarios.display import Display
 from rehearsal.scenarios.expectations import check
 from rehearsal.scenarios.expected import Expected
+from rehearsal.scenarios.keep import keep_up
 from rehearsal.scenarios.load import STANDARD, find
 from rehearsal.scenarios.project import lay_out
 from rehearsal.scenarios.quality import compare
@@ -69,6 +70,7 @@ def arguments() -> argparse.Namespace:
         default=0,
         help="deliver events twice and out of order, by this seed (default: 0, in order and once)",
     )
+    parser.add_argument("--keep", action="store_true", help="leave the account up until Ctrl-C")
     parser.add_argument("--until", type=datetime.fromisoformat, help="end earlier, such as 2013-03-20")
     parser.add_argument(
         "--direct", action="store_true", help="deploy without the pipeline (so it is with --assembly)"
@@ -132,8 +134,8 @@ def clear(out: Path) -> None:
     out.mkdir(parents=True)
 
 
-def run(stage: Stage, *, out: Path, console: Console, seed: int = 0) -> dict:
-    """Play a scenario against one environment of an assembly; returns the summary."""
+def run(stage: Stage, *, out: Path, console: Console, seed: int = 0, keep: bool = False) -> dict:
+    """Play a scenario against one environment of an assembly, and tell what came of it; returns the summary."""
     config, scenario = load(stage.config), stage.scenario
     start = scenario.start - timedelta(hours=2)
     with Account(
@@ -152,6 +154,10 @@ def run(stage: Stage, *, out: Path, console: Console, seed: int = 0) -> dict:
         (out / "rehearsal-report.html").write_text(render(tell(outcome, summary, json.loads(told))))
         write_journal(account, out / "journal.jsonl")
         (out / "ledger.json").write_text(json.dumps(deployment.ledger(), indent=1, sort_keys=True))
+        (out / "summary.json").write_text(json.dumps(summary, indent=1, sort_keys=True))
+        print_summary(summary, console)
+        if keep:
+            keep_up(account, out, console)
     return summary
 
 
@@ -174,9 +180,7 @@ def main() -> int:
     except (ConfigError, Unusable) as error:
         print(f"make rehearse: {error}", file=sys.stderr)
         return UNUSABLE
-    summary = run(played, out=args.out, console=console, seed=args.seed)
-    (args.out / "summary.json").write_text(json.dumps(summary, indent=1, sort_keys=True))
-    print_summary(summary, console)
+    summary = run(played, out=args.out, console=console, seed=args.seed, keep=args.keep)
     report = args.out / "rehearsal-report.html"
     console.print(f"\n{perf_counter() - began:.0f} s. The whole story: {report}. An emulation, not AWS.")
     if not summary["passed"]:

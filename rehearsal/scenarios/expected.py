@@ -35,11 +35,11 @@ class Count(Part):
 
 def _exactly(value: Any) -> Any:
     """`retrains: 0` is short for both ends."""
-    if isinstance(value, Count | dict):
-        return value
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError("a number, or a mapping of at_least and at_most")
-    return {"at_least": value, "at_most": value}
+    if isinstance(value, int) and not isinstance(value, bool):
+        return {"at_least": value, "at_most": value}
+    if not isinstance(value, Count | dict):
+        raise ValueError("a number, or a mapping of at_least and at_most")  # noqa: TRY004
+    return value
 
 
 Times = Annotated[Count, BeforeValidator(_exactly)]

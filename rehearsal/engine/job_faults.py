@@ -12,11 +12,14 @@ NO_CAPACITY = (
     "CapacityError: Unable to provision requested ML compute capacity. Please retry using a different ML "
     "instance type."
 )
+NO_CAPACITY_TO_SERVE = (
+    "Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error."
+)
 
 
 @dataclass(frozen=True)
 class Fault:
-    """The jobs of a step, or of a name, meet it: `times` of them, after the first `skip`."""
+    """The jobs of a step, or of a name, or the fleets of an endpoint meet it: `times`, after the first `skip`."""
 
     kind: FaultKind
     job: str
@@ -25,7 +28,7 @@ class Fault:
 
 
 class Faults:
-    """Counts the jobs that are asked for, and says which of them meets what."""
+    """Counts the jobs and fleets that are asked for, and says which of them meets what."""
 
     def __init__(self, faults: tuple[Fault, ...], journal: Journal) -> None:
         self._asked = dict.fromkeys(faults, 0)

@@ -137,7 +137,9 @@ def _loop(outcome: Outcome) -> Iterator[Finding]:
     )
     live = [r for r in deployment.ledger_bodies("RELEASE") if r["outcome"] == "live"]
     passed = [d for d in decided if d["kind"] == "gate" and d["verdict"] == "passed"]
+    endpoint, met = deployment.names.endpoint, deployment.account.journal.of("fault")
     back = sum(pushed.push.end == "rolled-back" for pushed in outcome.pushed)
+    back += sum(entry.facts["job"] == endpoint for entry in met)
     verdicts = (
         f"{len(passed)} models passed their gate, {len(live)} are released for good, {back} are to go back"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from rehearsal.scenarios.expected import Count, Expected
 from rehearsal.scenarios.finding import Finding
@@ -24,21 +24,22 @@ WITH_ITS_STEP = re.compile(r"^the pipeline is \w+: \w+: \S")
 
 def as_expected(outcome: Outcome) -> Iterator[Finding]:
     """What the scenario's own file says of now."""
-    yield from compared(outcome, outcome.scenario.expected)
+    expected = outcome.scenario.expected
+    yield from compared(outcome, expected, expected.model_fields_set | {"failed_runs"})
     yield from _faults(outcome)
 
 
 def later(outcome: Outcome) -> list[Finding]:
     """What the file says of later: told, never judged."""
     wanted = outcome.scenario.later
-    return [*compared(outcome, wanted.expect)] if wanted else []
+    return [*compared(outcome, wanted.expect, wanted.expect.model_fields_set)] if wanted else []
 
 
-def compared(outcome: Outcome, expected: Expected) -> Iterator[Finding]:
+def compared(outcome: Outcome, expected: Expected, asked: Set[str]) -> Iterator[Finding]:
     found = counts(outcome)
     for name, words in WORDS.items():
         wanted: Count = getattr(expected, name)
-        if wanted != Count():
+        if name in asked:
             yield Finding(f"{words}: {wanted}", wanted.holds(found[name]), f"there were {found[name]}")
     fired = fired_alarms(outcome)
     for end in expected.alarms:
@@ -83,11 +84,15 @@ def _faults(outcome: Outcome) -> Iterator[Finding]:
         yield Finding(
             "every fault of the scenario came to pass", sorted(met) == sorted(wanted), f"met: {met}"
         )
-    ended = [
-        one
-        for one in deployment.ledger_bodies("DECISION")
-        if one["kind"] == "gate" and one["verdict"] == "none"
-    ]
+    yield from _failed_runs(outcome, met)
+    yield from _failed_releases(outcome)
+
+
+def _failed_runs(outcome: Outcome, met: list[str]) -> Iterator[Finding]:
+    """Settled with the step's own reason, and told."""
+    deployment = outcome.deployment
+    gates = [one for one in deployment.ledger_bodies("DECISION") if one["kind"] == "gate"]
+    ended = [one for one in gates if one["verdict"] == "none"]
     if not ended:
         return
     reasons = [" ".join(one["reasons"]) for one in ended]
@@ -95,6 +100,18 @@ def _faults(outcome: Outcome) -> Iterator[Finding]:
     mute = [reason for reason in reasons if not WITH_ITS_STEP.search(reason)]
     where = f"not said: {unsaid}; without the step's own reason: {mute}"
     yield Finding("a run that failed is settled with its reason", not unsaid and not mute, where)
-    told = {item["sk"] for item in deployment.ledger() if item["pk"] == "TOLD"}
-    untold = [one["subject"] for one in ended if f"{one['subject']} settled" not in told]
+    untold = [one["subject"] for one in ended if f"{one['subject']} settled" not in _told(outcome)]
     yield Finding("people are told of a run that failed", not untold, f"nobody heard of {untold}")
+
+
+def _failed_releases(outcome: Outcome) -> Iterator[Finding]:
+    releases = outcome.deployment.ledger_bodies("RELEASE")
+    back = [one["release_id"] for one in releases if one["outcome"] in ("rolled-back", "failed")]
+    if back:
+        untold = [release for release in back if f"release {release} failed" not in _told(outcome)]
+        yield Finding("people are told of a release that failed", not untold, f"nobody heard of {untold}")
+
+
+def _told(outcome: Outcome) -> set[str]:
+    """What the ledger says that people were told about."""
+    return {item["sk"] for item in outcome.deployment.ledger() if item["pk"] == "TOLD"}

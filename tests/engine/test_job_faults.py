@@ -9,9 +9,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from rehearsal.engine.job_faults import Fault, FaultKind, Faults
+from tests.engine.hosting_world import Hosting, hosting
 from tests.engine.sagemaker_world import World, world
 
-__all__ = ["world"]
+__all__ = ["hosting", "world"]
 
 SPOT = {
     "EnableManagedSpotTraining": True,
@@ -93,3 +94,17 @@ def test_a_fault_lets_the_first_jobs_pass_and_is_journalled_when_it_is_met(fault
     assert asked == [False, True, True, False]
     assert not faults.met("quota", step="Train", job="job-1")
     assert [facts["job"] for facts in faulty.journal("fault")][-2:] == ["job-1", "job-2"]
+
+
+def test_an_update_without_capacity_leaves_the_endpoint_as_it_was_and_says_why(
+    faulty: World, hosting: Hosting
+) -> None:
+    hosting.endpoint("crowded")
+    meet(faulty, "no-capacity", "crowded")
+    hosting.sagemaker.update_endpoint(EndpointName="crowded", EndpointConfigName=hosting.config("roomier"))
+    faulty.account.pump()
+
+    found = hosting.describe("crowded")
+    assert (found["EndpointStatus"], found["EndpointConfigName"]) == ("InService", "crowded")
+    assert "InsufficientInstanceCapacity" in found["FailureReason"]
+    assert hosting.ask("crowded")

@@ -153,12 +153,17 @@ def run(stage: Stage, *, out: Path, console: Console, seed: int = 0, keep: bool 
         told = (out / "inference.json").read_text() if (out / "inference.json").exists() else "{}"
         (out / "rehearsal-report.html").write_text(render(tell(outcome, summary, json.loads(told))))
         write_journal(account, out / "journal.jsonl")
-        (out / "ledger.json").write_text(json.dumps(deployment.ledger(), indent=1, sort_keys=True))
+        write_ledger(deployment, out)
         (out / "summary.json").write_text(json.dumps(summary, indent=1, sort_keys=True))
         print_summary(summary, console)
         if keep:
             keep_up(account, out, console)
+            write_ledger(deployment, out)  # people may have acted since
     return summary
+
+
+def write_ledger(deployment: Deployment, out: Path) -> None:
+    (out / "ledger.json").write_text(json.dumps(deployment.ledger(), indent=1, sort_keys=True))
 
 
 def pipeline_of(config_path: Path, assembly: Path) -> Pipeline | None:

@@ -90,6 +90,10 @@ def _not_run(facts: dict[str, Any]) -> str:
     return f"{facts['command']} NOT RUN here: {facts['why']}"
 
 
+def _fault(facts: dict[str, Any]) -> str:
+    return f"{facts['fault']} meets {facts['step'] or facts['job']}"
+
+
 LINES = {
     "stack": _stack,
     "job": _job,
@@ -101,6 +105,7 @@ LINES = {
     "code-stage": _code_stage,
     "build": _build,
     "not-run": _not_run,
+    "fault": _fault,
 }
 
 

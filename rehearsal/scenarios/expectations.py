@@ -43,11 +43,17 @@ def _stacks(outcome: Outcome) -> Iterator[Finding]:
         stack = outcome.deployment.names.stack(part)
         status = last.get(stack, {}).get("status", "never deployed")
         reason = last.get(stack, {}).get("reason", "")
-        yield Finding(
-            f"{stack} is deployed",
-            status.endswith("_COMPLETE") and "ROLLBACK" not in status,
-            f"{status}: {reason}",
+        is_sound = status.endswith("_COMPLETE") and "ROLLBACK" not in status
+        went_back = (
+            part == "serving" and status == "UPDATE_ROLLBACK_COMPLETE" and _ended_by_a_rollback(outcome)
         )
+        yield Finding(f"{stack} is deployed", is_sound or went_back, f"{status}: {reason}")
+
+
+def _ended_by_a_rollback(outcome: Outcome) -> bool:
+    """Was the last release rolled back? Then its stack says so, and serves what it served before."""
+    releases = outcome.deployment.ledger_bodies("RELEASE")
+    return bool(releases) and releases[-1]["outcome"] == "rolled-back"
 
 
 def _pushes(outcome: Outcome) -> Iterator[Finding]:

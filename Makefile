@@ -33,8 +33,9 @@ node_modules/.ready: package.json package-lock.json $(READY)
 	@$(NODE)/bin/node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --silent
 	@touch $@
 
-rehearse: $(READY) ## play the life of a model on this machine; your own table: DATA=a.csv TARGET=column TIME=column
-	@$(PY) -m rehearsal $${DATA:+"--data=$$DATA" "--target=$$TARGET" "--time=$$TIME" "--task=$$TASK"} $(ARGS)
+rehearse: $(READY) ## play the life of a model on this machine: SCENARIO=quiet SEED=7 KEEP=1; your own table: DATA=a.csv TARGET=column TIME=column
+	@$(PY) -m rehearsal $${DATA:+"--data=$$DATA" "--target=$$TARGET" "--time=$$TIME" "--task=$$TASK"} \
+	  $${SCENARIO:+"--scenario=$$SCENARIO"} $${SEED:+"--seed=$$SEED"} $${KEEP:+--keep} $(ARGS)
 
 test: lint ## lint, types and all tests
 	@CDK_VALIDATION=false $(PY) -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder

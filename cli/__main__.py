@@ -20,7 +20,7 @@ def parser() -> argparse.ArgumentParser:
         "--rehearsal",
         type=Path,
         metavar="DIR",
-        help="read a kept rehearsal instead of AWS, such as build/rehearsal",
+        help="a rehearsal instead of AWS (default: build/rehearsal): its account if that is up, else what it left",
     )
     sub = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     sub.add_parser("status", help="which model is live, what is running, what is waiting for whom")
@@ -69,8 +69,20 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def with_directory(argv: list[str]) -> list[str]:
+    """`--rehearsal` alone means the place where `make rehearse` leaves its results.
+
+    >>> with_directory(["--rehearsal", "status"]), with_directory(["--rehearsal", "elsewhere", "status"])
+    (['--rehearsal', 'build/rehearsal', 'status'], ['--rehearsal', 'elsewhere', 'status'])
+    """
+    after = argv.index("--rehearsal") + 1 if "--rehearsal" in argv else 0
+    if after and argv[after : after + 1] and argv[after] in commands.COMMANDS:
+        return [*argv[:after], "build/rehearsal", *argv[after:]]
+    return argv
+
+
 def main(argv: list[str] | None = None) -> int:
-    args = parser().parse_args(argv)
+    args = parser().parse_args(with_directory(sys.argv[1:] if argv is None else argv))
     try:
         code = commands.run(args, ROOT / "config")
         sys.stdout.flush()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cli import show
 from cli.source import Aws, CommandError, KeptRehearsal, Source
+from config import kept_account
 from config.schema import ROOT, Config, load, load_environments
 from domain.events import iso
 from domain.names import Names
@@ -28,12 +30,21 @@ def run(args: argparse.Namespace, configs: Path) -> int:
 
 
 def _source(args: argparse.Namespace, config: Config) -> Source:
-    return KeptRehearsal(args.rehearsal) if args.rehearsal else _aws(args, config)
+    if args.rehearsal and kept_account.read(args.rehearsal) is None:
+        return KeptRehearsal(args.rehearsal)
+    return _aws(args, config)
 
 
 def _aws(args: argparse.Namespace, config: Config) -> Aws:
+    """The deployment in AWS, or in the account of a rehearsal that is up: then all clients go there."""
     if args.rehearsal:
-        raise CommandError(f"{args.command} acts on a deployment; a kept rehearsal can only be read")
+        variables = kept_account.read(args.rehearsal)
+        if variables is None:
+            raise CommandError(
+                f"{args.command} acts on a deployment; of a rehearsal that has ended one can only read. "
+                "Leave its account up with `make rehearse KEEP=1`"
+            )
+        os.environ.update(variables)
     return Aws(Names(config.name, config.environment), config.region)
 
 

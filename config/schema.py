@@ -136,13 +136,14 @@ class Config(Part):
     bring: Bring = Bring()
 
 
-def sentence(path: Path, error: Any) -> str:
+def sentence(path: Path, error: Any, keys: str = "config/schema.py") -> str:
+    """One error of a file, for the person who wrote it; `keys` is where the keys stand that there are."""
     where = ".".join(str(part) for part in error["loc"]) or "the file"
     if error["type"] == "extra_forbidden":
-        return f"{path}: {where}: unknown key; see config/schema.py for the keys there are"
+        return f"{path}: {where}: unknown key; see {keys} for the keys there are"
     if error["type"] == "missing":
         return f"{path}: {where}: missing; this key has no default"
-    allowed = error["msg"].removeprefix("Input ")
+    allowed = error["msg"].removeprefix("Input ").removeprefix("Value error, ")
     return f"{path}: {where}: got {error['input']!r}; {allowed[0].lower()}{allowed[1:]}"
 
 

@@ -48,7 +48,7 @@ def _next_waiting(ledger: Ledger) -> str | None:
 def _release(settings: ReleaseModelSettings, ledger: Ledger, package_arn: str) -> dict[str, Any]:
     now, opened = utc_now(), ledger.open_release_body()
     if opened and opened["package_arn"] == package_arn:
-        return _update_serving(settings, ledger, opened)
+        return _started(opened) if opened.get("is_started") else _update_serving(settings, ledger, opened)
     decision = decide_release(
         package_arn=package_arn,
         champion=_live(settings, ledger.champion()),
@@ -151,6 +151,11 @@ def _update_serving(settings: ReleaseModelSettings, ledger: Ledger, body: dict[s
     ledger.change_open_release(body, is_started=True)
     ledger.stop_waiting(body["package_arn"])
     aws.log("release started", release=body["release_id"], package=body["package_arn"])
+    return _started(body)
+
+
+def _started(body: dict[str, Any]) -> dict[str, Any]:
+    """Serving was asked for this release; an approval that comes again changes nothing."""
     return {"release_id": body["release_id"], "package": body["package_arn"]}
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from rich.console import Console
 
@@ -23,8 +24,12 @@ from rehearsal.report.story import tell
 from rehearsal.scenarios.deployment import ROOT, Deployment, synthesise
 from rehearsal.scenarios.display import Display
 from rehearsal.scenarios.expectations import check
-from rehearsal.scenarios.flights import FLIGHTS
+from rehearsal.scenarios.expected import Expected
+from rehearsal.scenarios.keep import keep_up
+from rehearsal.scenarios.load import STANDARD, find
+from rehearsal.scenarios.project import lay_out
 from rehearsal.scenarios.quality import compare
+from rehearsal.scenarios.record import write_journal
 from rehearsal.scenarios.summary import print_summary, summarise
 from rehearsal.scenarios.turn import Pipeline, Scenario, live_schema, play
 from rehearsal.table.unusable import Unusable
@@ -55,8 +60,18 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "rehearsal", help="where the results go")
     parser.add_argument(
-        "--tables", type=Path, default=FLIGHTS.tables, help="a folder of prepared months, YYYY-MM.csv.gz"
+        "--tables", type=Path, help="a folder of prepared months, YYYY-MM.csv.gz, in place of the scenario's"
     )
+    parser.add_argument(
+        "--scenario", default=STANDARD, help=f"a name, or the path of a YAML file (default: {STANDARD})"
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="deliver events twice and out of order, by this seed (default: 0, in order and once)",
+    )
+    parser.add_argument("--keep", action="store_true", help="leave the account up until Ctrl-C")
     parser.add_argument("--until", type=datetime.fromisoformat, help="end earlier, such as 2013-03-20")
     parser.add_argument(
         "--direct", action="store_true", help="deploy without the pipeline (so it is with --assembly)"
@@ -64,9 +79,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--no-engine", action="store_true", help="build no image with docker or podman, even if there is one"
     )
-    parser.add_argument(
-        "--retrains", type=int, default=FLIGHTS.retrains, help="how many an alarm must start at least"
-    )
+    parser.add_argument("--retrains", type=int, help="how many an alarm must start at least")
     own = parser.add_argument_group("your own table")
     own.add_argument("--data", type=Path, help="a CSV file, plain or gzipped")
     own.add_argument("--target", help="the column to predict")
@@ -79,12 +92,36 @@ def stage(args: argparse.Namespace, console: Console) -> Stage:
     """The example, or the table that somebody brings."""
     if args.data is not None:
         return own_stage(args, console)
+    loaded = find(args.scenario)
+    config, repository = args.config, ROOT
+    text = loaded.config(args.config)
     clear(args.out)
-    end = args.until.replace(tzinfo=UTC) if args.until else FLIGHTS.end
-    scenario = replace(FLIGHTS, tables=args.tables, end=end, retrains=args.retrains)
-    assembly = args.assembly or synthesise(args.out / "cdk.out")
-    pipeline = None if args.direct or args.assembly else pipeline_of(args, args.config, assembly, ROOT)
-    return Stage(scenario, args.config, assembly, pipeline=pipeline)
+    if loaded.file.config:
+        repository = args.out / "project"
+        name = f"config/{load(args.config).environment}.yaml"
+        lay_out(repository, {name: text})
+        config = repository / name
+    scenario = _shortened(loaded.scenario(args.out), args)
+    assembly = args.assembly or synthesise(args.out / "cdk.out", repository)
+    is_pushed = bool(scenario.pushes) and not args.direct and not args.assembly
+    pipeline = pipeline_of(args, config, assembly) if is_pushed else None
+    return Stage(scenario, config, assembly, repository, pipeline)
+
+
+def _shortened(scenario: Scenario, args: argparse.Namespace) -> Scenario:
+    """What the command line asks for in place of the file; then it is no whole season any more."""
+    changes: dict[str, Any] = {}
+    if args.tables:
+        changes["tables"] = args.tables
+    if args.until:
+        changes["end"] = args.until.replace(tzinfo=UTC)
+    if args.retrains is not None:
+        changes["retrains"] = args.retrains
+    if args.seed:
+        changes["judges_grants"] = False
+    if changes.keys() - {"judges_grants"}:
+        changes |= {"expected": Expected(), "later": None, "judges_grants": False}
+    return replace(scenario, **changes)
 
 
 def own_stage(args: argparse.Namespace, console: Console) -> Stage:
@@ -98,7 +135,7 @@ def own_stage(args: argparse.Namespace, console: Console) -> Stage:
     scenario, repository = ready(prepared, base, args.out, console)
     config = repository / "config" / f"{base.environment}.yaml"
     assembly = synthesise(args.out / "cdk.out", repository)
-    return Stage(scenario, config, assembly, repository, pipeline_of(args, config, assembly, repository))
+    return Stage(scenario, config, assembly, repository, pipeline_of(args, config, assembly))
 
 
 def clear(out: Path) -> None:
@@ -106,11 +143,13 @@ def clear(out: Path) -> None:
     out.mkdir(parents=True)
 
 
-def run(stage: Stage, *, out: Path, console: Console) -> dict:
-    """Play a scenario against one environment of an assembly; returns the summary."""
+def run(stage: Stage, *, out: Path, console: Console, seed: int = 0, keep: bool = False) -> dict:
+    """Play a scenario against one environment of an assembly, and tell what came of it; returns the summary."""
     config, scenario = load(stage.config), stage.scenario
     start = scenario.start - timedelta(hours=2)
-    with Account(start=start, directory=out / "account", region=config.region) as account:
+    with Account(
+        start=start, directory=out / "account", region=config.region, seed=seed, faults=scenario.faults
+    ) as account:
         account.journal.listeners.append(Display(console))
         directory = stage.assembly / f"assembly-{config.environment}"
         deployment = Deployment(account, config, directory, stage.repository)
@@ -122,16 +161,24 @@ def run(stage: Stage, *, out: Path, console: Console) -> dict:
         summary = summarise(outcome, findings, quality)
         told = (out / "inference.json").read_text() if (out / "inference.json").exists() else "{}"
         (out / "rehearsal-report.html").write_text(render(tell(outcome, summary, json.loads(told))))
-        (out / "ledger.json").write_text(json.dumps(deployment.ledger(), indent=1, sort_keys=True))
+        write_journal(account, out / "journal.jsonl")
+        write_ledger(deployment, out)
+        (out / "summary.json").write_text(json.dumps(summary, indent=1, sort_keys=True))
+        print_summary(summary, console)
+        if keep:
+            keep_up(account, out, console)
+            write_ledger(deployment, out)  # people may have acted since
     return summary
 
 
-def pipeline_of(
-    args: argparse.Namespace, config_path: Path, assembly: Path, repository: Path
-) -> Pipeline | None:
+def write_ledger(deployment: Deployment, out: Path) -> None:
+    (out / "ledger.json").write_text(json.dumps(deployment.ledger(), indent=1, sort_keys=True))
+
+
+def pipeline_of(args: argparse.Namespace, config_path: Path, assembly: Path) -> Pipeline | None:
     """The pipeline that delivers this environment, if there is one: a push is then the way in."""
-    config = load(config_path)
-    delivery = load_delivery(repository / "config", load_environments(repository / "config"))
+    config, configs = load(config_path), config_path.parent
+    delivery = load_delivery(configs, load_environments(configs))
     if delivery is None or delivery.name != config.name or delivery.environments != [config.environment]:
         return None
     return Pipeline(delivery, assembly, "" if args.no_engine else docker.engine_of_this_machine())
@@ -147,9 +194,7 @@ def main() -> int:
     except (ConfigError, Unusable) as error:
         print(f"make rehearse: {error}", file=sys.stderr)
         return UNUSABLE
-    summary = run(played, out=args.out, console=console)
-    (args.out / "summary.json").write_text(json.dumps(summary, indent=1, sort_keys=True))
-    print_summary(summary, console)
+    summary = run(played, out=args.out, console=console, seed=args.seed, keep=args.keep)
     report = args.out / "rehearsal-report.html"
     console.print(f"\n{perf_counter() - began:.0f} s. The whole story: {report}. An emulation, not AWS.")
     if not summary["passed"]:

@@ -13,7 +13,9 @@ from typing import Any, Literal, Self
 import boto3
 
 from rehearsal.engine import moto_seams
+from rehearsal.engine.at_least_once import IN_ORDER_AND_ONCE, AtLeastOnce
 from rehearsal.engine.clock import VirtualClock
+from rehearsal.engine.job_faults import Fault, Faults
 from rehearsal.engine.journal import Journal
 
 SeenAs = Literal["failure", "success"]
@@ -66,6 +68,8 @@ class Account:
         directory: Path,
         region: str = "us-east-1",
         endpoint_rollback_seen_as: SeenAs = "failure",
+        seed: int = IN_ORDER_AND_ONCE,
+        faults: tuple[Fault, ...] = (),
     ) -> None:
         self.id = ACCOUNT_ID
         self.region = region
@@ -75,6 +79,8 @@ class Account:
         self.endpoint_url = ""
         self.endpoint_rollback_seen_as: SeenAs = endpoint_rollback_seen_as
         """What CloudFormation makes of an endpoint that went back by itself; nobody outside AWS knows."""
+        self.at_least_once = AtLeastOnce(self, seed)
+        self.faults = Faults(faults, self.journal)
         self.on_advance: list[Callable[[], None]] = []  # called before alarms are evaluated
         self.in_transition: set[str] = set()
         """ARNs of endpoints between two states; while there are any, a minute matters."""

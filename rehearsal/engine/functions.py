@@ -91,7 +91,7 @@ def invoke_later(
         else:
             _give_up(account, function, event, outcome, event_id)
 
-    account.defer(f"invoke {arn}", act)
+    account.at_least_once.deliver(f"invoke {arn}", act)
 
 
 def _failed(error_type: str, message: str) -> Outcome:

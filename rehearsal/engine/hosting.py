@@ -16,6 +16,7 @@ from typing import Any
 from rehearsal.engine import containers, images, roles
 from rehearsal.engine.account import Account, Unsupported
 from rehearsal.engine.execution_roles import SAGEMAKER, pull, write_logs
+from rehearsal.engine.job_faults import NO_CAPACITY_TO_SERVE
 from rehearsal.engine.s3_transfer import DataError, Transfer, extract
 
 PING_TIMEOUT_SECONDS = 2
@@ -131,7 +132,9 @@ class Host:
 
 
 def start(account: Account, endpoint: str, variant: Mapping[str, Any], deployment: int) -> Host:
-    """Start the variant's model; a model that cannot be loaded fails the deployment."""
+    """Start the variant's model; one that cannot be loaded, or for which there is no room, fails the deployment."""
+    if account.faults.met("no-capacity", step="", job=endpoint):
+        raise DeploymentFailed(NO_CAPACITY_TO_SERVE)
     model = account.client("sagemaker").describe_model(ModelName=variant["ModelName"])
     container = _container(account, model)
     role_arn = model["ExecutionRoleArn"]

@@ -13,6 +13,8 @@ from typing import Any
 from rehearsal.engine import containers, images, roles, s3_transfer
 from rehearsal.engine.account import Account, Unsupported
 from rehearsal.engine.execution_roles import SAGEMAKER, epoch_ms, pull, write_logs
+from rehearsal.engine.job_faults import NO_CAPACITY, quota_exceeded
+from rehearsal.engine.job_requests import asked_type, image_uri, step_name
 from rehearsal.engine.moto_seams import sagemaker as seam
 
 JOB_VIRTUAL_TIME = timedelta(seconds=300)  # assumed: what a small job takes on AWS, start-up included
@@ -53,6 +55,8 @@ class Outcome:
     seconds: float
     reason: str | None
     facts: dict[str, Any]
+    began: bool = True
+    """Did its container ever run?"""
 
 
 @dataclass
@@ -147,6 +151,8 @@ class Jobs:
             )
         self._check(request)
         require_assumable(account, request["RoleArn"])
+        if account.faults.met("quota", step=step_name(request), job=name):
+            raise seam.error("ResourceLimitExceeded", quota_exceeded(asked_type(request), kind.name))
         now = account.clock.now()
         record = {key: value for key, value in request.items() if key not in kind.not_in_describe}
         record |= {kind.arn: arn, kind.status: "InProgress", "CreationTime": now, "LastModifiedTime": now}
@@ -179,7 +185,7 @@ class Jobs:
         began = self._account.clock.now()
         shutil.rmtree(job.directory, ignore_errors=True)
         try:
-            outcome = self._carry_out(job)
+            outcome = self._taken_away(job) or self._carry_out(job)
         except (s3_transfer.DataError, images.ImageNotFound, PermissionError) as error:
             text = str(error)
             reason = text if text.startswith("ClientError") else f"ClientError: {text}"
@@ -190,6 +196,20 @@ class Jobs:
             raise
         self._finish(job, outcome, began)
 
+    def _taken_away(self, job: Job) -> Outcome | None:
+        """No capacity for it, or spot instances taken away until it has waited too long."""
+        faults, step, waited = self._account.faults, step_name(job.request), timedelta()
+        if faults.met("no-capacity", step=step, job=job.name):
+            return Outcome("Failed", 0.0, NO_CAPACITY, {"SecondaryStatus": "Failed"}, began=False)
+        longest = timedelta(seconds=job.request.get("StoppingCondition", {}).get("MaxWaitTimeInSeconds", 0))
+        is_spot = job.request.get("EnableManagedSpotTraining", False)
+        while is_spot and faults.met("spot-interruption", step=step, job=job.name):
+            self._account.clock.advance(JOB_VIRTUAL_TIME)
+            waited += JOB_VIRTUAL_TIME
+            if waited + JOB_VIRTUAL_TIME > longest:
+                return Outcome("Stopped", 0.0, None, {"SecondaryStatus": "MaxWaitTimeExceeded"}, began=False)
+        return None
+
     def _finish(self, job: Job, outcome: Outcome, began: datetime) -> None:
         self._account.clock.advance(JOB_VIRTUAL_TIME)
         kind, now = job.kind, self._account.clock.now()
@@ -197,7 +217,9 @@ class Jobs:
         if outcome.reason:
             job.record["FailureReason"] = outcome.reason[:FAILURE_CHARACTERS]
         seconds = max(1, math.ceil(outcome.seconds))
-        if kind is TRAINING:
+        if not outcome.began:
+            pass  # nothing ran, so nothing is billed
+        elif kind is TRAINING:
             job.record |= {"TrainingStartTime": began, "TrainingEndTime": now}
             job.record |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds}
         else:
@@ -213,9 +235,9 @@ class Jobs:
             "job",
             job=job.name,
             kind=kind.name,
-            step=job.request.get("ExperimentConfig", {}).get("TrialComponentDisplayName", ""),
+            step=step_name(job.request),
             status=outcome.status,
-            image=_image(job),
+            image=image_uri(job.request),
             instance_type=_instance_type(job),
             wall_seconds=round(outcome.seconds, 3),
             **({"reason": record["FailureReason"]} if "FailureReason" in record else {}),
@@ -244,19 +266,11 @@ def require_assumable(account: Account, role_arn: str) -> None:
         raise seam.error("ValidationException", str(error)) from error
 
 
-def _image(job: Job) -> str:
-    request = job.request
-    return str(
-        request["AlgorithmSpecification"]["TrainingImage"]
-        if job.kind is TRAINING
-        else request["AppSpecification"]["ImageUri"]
-    )
-
-
 def _instance_type(job: Job) -> str:
+    """What it got; of a training job nothing is known before it runs."""
     if job.kind is TRAINING:
         return str(job.record["ResourceConfig"].get("SelectedInstanceType", ""))
-    return str(job.request["ProcessingResources"]["ClusterConfig"]["InstanceType"])
+    return asked_type(job.request)
 
 
 def install(account: Account) -> None:

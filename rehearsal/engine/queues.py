@@ -62,6 +62,9 @@ def _poll(account: Account, mapping: Mapping) -> None:
         )
     if batch.records:
         outcome = functions.invoke(account, mapping.function_arn, {"Records": batch.records})
+        if account.at_least_once.happens():  # the same messages are received once more
+            account.journal.write("echo", delivery=f"receive {queue}")
+            outcome = functions.invoke(account, mapping.function_arn, {"Records": batch.records})
         _settle(account, mapping, batch.records, _failed(mapping, batch.records, outcome))
     if seam.has_visible_messages(account, mapping.queue_arn):
         _defer_poll(account, mapping)

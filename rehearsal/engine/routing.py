@@ -93,7 +93,9 @@ def _journal(account: Account, event: dict[str, Any]) -> None:
 
 def _defer_deliveries(account: Account, rule: DeployedRule, event: dict[str, Any]) -> None:
     for target in rule.targets:
-        account.defer(f"deliver {rule.name}", partial(_deliver, account, rule, target, event))
+        is_repeatable = target["Arn"].split(":")[2] in ("lambda", "sqs")
+        put = account.at_least_once.deliver if is_repeatable else account.defer
+        put(f"deliver {rule.name}", partial(_deliver, account, rule, target, event))
 
 
 def _deliver(account: Account, rule: DeployedRule, target: Mapping[str, Any], event: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.scenarios.deployment import ROOT, Deployment
-from rehearsal.scenarios.models import SLOW
+from rehearsal.scenarios.load import STANDARD, find
 
 LONGEST_RELEASE = timedelta(hours=2)
 """Training is behind it; what is left are the bakes there and back."""
@@ -33,8 +33,9 @@ def push_slow_model(deployment: Deployment) -> str:
         context = Path(scratch)
         for folder in ("domain", "training", "requirements"):
             shutil.copytree(ROOT / folder, context / folder, ignore=shutil.ignore_patterns("__pycache__"))
-        for path, text in SLOW.items():
-            (context / path).write_text(text)
+        [slow] = [push for push in find(STANDARD).pushes() if push.end == "rolled-back"]
+        for path, text in slow.changes.items():
+            (context / path).write_text(text or "")
         return deployment.push_image(context, tag="slow")
 
 

@@ -94,6 +94,10 @@ def _told(facts: dict[str, Any]) -> str:
     return f"people: {facts['message']}"
 
 
+def _fault(facts: dict[str, Any]) -> str:
+    return f"{facts['fault']} meets {facts['step'] or facts['job']}"
+
+
 LINES = {
     "stack": _stack,
     "job": _job,
@@ -106,6 +110,7 @@ LINES = {
     "build": _build,
     "not-run": _not_run,
     "told": _told,
+    "fault": _fault,
 }
 
 

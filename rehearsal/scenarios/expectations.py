@@ -12,6 +12,7 @@ from rehearsal.scenarios import states
 from rehearsal.scenarios.coverage import every_part_worked, silent_alarms
 from rehearsal.scenarios.finding import Expectation, Finding
 from rehearsal.scenarios.neighbour import DELIVERY, FAILURE, NEAR_MISSES
+from rehearsal.scenarios.outcomes import as_expected
 from rehearsal.scenarios.permissions import check_permissions
 from rehearsal.scenarios.turn import Outcome
 
@@ -42,11 +43,17 @@ def _stacks(outcome: Outcome) -> Iterator[Finding]:
         stack = outcome.deployment.names.stack(part)
         status = last.get(stack, {}).get("status", "never deployed")
         reason = last.get(stack, {}).get("reason", "")
-        yield Finding(
-            f"{stack} is deployed",
-            status.endswith("_COMPLETE") and "ROLLBACK" not in status,
-            f"{status}: {reason}",
+        is_sound = status.endswith("_COMPLETE") and "ROLLBACK" not in status
+        went_back = (
+            part == "serving" and status == "UPDATE_ROLLBACK_COMPLETE" and _ended_by_a_rollback(outcome)
         )
+        yield Finding(f"{stack} is deployed", is_sound or went_back, f"{status}: {reason}")
+
+
+def _ended_by_a_rollback(outcome: Outcome) -> bool:
+    """Was the last release rolled back? Then its stack says so, and serves what it served before."""
+    releases = outcome.deployment.ledger_bodies("RELEASE")
+    return bool(releases) and releases[-1]["outcome"] == "rolled-back"
 
 
 def _pushes(outcome: Outcome) -> Iterator[Finding]:
@@ -113,8 +120,11 @@ def _data(outcome: Outcome) -> Iterator[Finding]:
         "traffic is captured", captured > 0, f"nothing under {prefix}; see Serving's DataCaptureConfig"
     )
     decided = deployment.ledger_bodies("DECISION")
+    failed = {d["subject"] for d in decided if d["kind"] == "gate" and d["verdict"] == "none"}
     sizes = [
-        d["inputs"]["snapshot_rows"] for d in decided if d["kind"] == "training" and d["verdict"] == "start"
+        d["inputs"]["snapshot_rows"]
+        for d in decided
+        if d["kind"] == "training" and d["verdict"] == "start" and d["subject"] not in failed
     ]
     grew = len(sizes) > outcome.scenario.expects_drift and all(a < b for a, b in pairwise(sizes))
     yield Finding(
@@ -128,14 +138,16 @@ def _loop(outcome: Outcome) -> Iterator[Finding]:
     if outcome.scenario.expects_drift:
         yield from _drift(outcome, decided, wanted)
     runs = [run for run in deployment.ledger_bodies("RUN") if run["plan"]["cause"] == "alarm"]
-    settled = [run for run in runs if run.get("outcome") == "Succeeded"]
+    settled = [run for run in runs if run["status"] == "SETTLED"]
     ended = f"runs by alarm: {[run['status'] for run in runs]}"
     yield Finding(
         "every run by an alarm ends and is settled", len(settled) == len(runs) >= min(wanted, 1), ended
     )
     live = [r for r in deployment.ledger_bodies("RELEASE") if r["outcome"] == "live"]
     passed = [d for d in decided if d["kind"] == "gate" and d["verdict"] == "passed"]
+    endpoint, met = deployment.names.endpoint, deployment.account.journal.of("fault")
     back = sum(pushed.push.end == "rolled-back" for pushed in outcome.pushed)
+    back += sum(entry.facts["job"] == endpoint for entry in met)
     verdicts = (
         f"{len(passed)} models passed their gate, {len(live)} are released for good, {back} are to go back"
     )
@@ -225,6 +237,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     _serving,
     _data,
     _loop,
+    as_expected,
     _wiring,
     check_permissions,
     every_part_worked,
@@ -232,5 +245,5 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     _neighbour,
     _isolation,
 )
-UP_TO_THE_GATE: tuple[Expectation, ...] = (_to_the_end, _stacks, _push, _wiring, _isolation)
+UP_TO_THE_GATE: tuple[Expectation, ...] = (_to_the_end, _stacks, _push, as_expected, _wiring, _isolation)
 """What can be asked where the gate refused the first model."""

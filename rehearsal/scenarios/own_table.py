@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from config.schema import Config, load
+from rehearsal.scenarios.project import lay_out
 from rehearsal.scenarios.turn import Scenario
-from rehearsal.scenarios.workplace import copy_project
 from rehearsal.table.prepare import Prepared
 from rehearsal.table.workspace import HISTORY, files, write_tables
 
@@ -20,12 +19,7 @@ from rehearsal.table.workspace import HISTORY, files, write_tables
 def ready(prepared: Prepared, base: Config, out: Path, console: Console) -> tuple[Scenario, Path]:
     """Lay out the table and a repository for it under `out`, and tell what was inferred."""
     repository, tables = out / "own" / "repository", out / "own" / "tables"
-    copy_project(repository)
-    (repository / ".venv").symlink_to(sys.prefix)
-    for other in (repository / "config").glob("*.yaml"):
-        other.unlink()
-    for name, text in files(prepared, base).items():
-        (repository / name).write_text(text, encoding="utf-8")
+    lay_out(repository, files(prepared, base))
     write_tables(prepared, tables)
     _tell(prepared, load(repository / "config" / f"{base.environment}.yaml"), repository, console)
     (out / "inference.json").write_text(json.dumps(_told(prepared), indent=1))

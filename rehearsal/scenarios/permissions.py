@@ -8,7 +8,6 @@ from rehearsal.engine.iam import grants
 from rehearsal.engine.iam.grants import RoleGrant
 from rehearsal.scenarios import unused_grants
 from rehearsal.scenarios.finding import Finding
-from rehearsal.scenarios.flights import FLIGHTS
 from rehearsal.scenarios.turn import Outcome
 
 
@@ -19,11 +18,11 @@ def deployed_grants(outcome: Outcome) -> list[RoleGrant]:
 
 
 def check_permissions(outcome: Outcome) -> Iterator[Finding]:
-    """The gate on unused grants is for the standard scenario alone: a shorter one uses less."""
+    """The gate on unused grants is for the whole standard season alone: a shorter one uses less."""
     denied = [entry.facts for entry in outcome.deployment.account.journal.of("denied")]
     where = sorted({f"{one['principal']} {one['action']}: {one['message']}" for one in denied})
     yield Finding("no call was denied", not denied, "; ".join(where[:3]))
-    if outcome.scenario != FLIGHTS:
+    if not outcome.scenario.judges_grants:
         return
     report = deployed_grants(outcome)
     open_ = unused_grants.unexplained(report)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rehearsal.scenarios.finding import Finding
+from rehearsal.scenarios.outcomes import later
 from rehearsal.scenarios.permissions import deployed_grants
 from rehearsal.scenarios.quality import Quality
 from rehearsal.scenarios.traffic import Answer
@@ -28,6 +29,7 @@ def summarise(outcome: Outcome, findings: Sequence[Finding], quality: Quality | 
         "passed": all(finding.held for finding in findings),
         "refused": outcome.refused,
         "expectations": [asdict(finding) for finding in findings],
+        "later": _later(outcome),
         "versions": _versions(outcome),
         "quality": asdict(quality) if quality else None,
         "requests": {
@@ -50,6 +52,14 @@ def _counted(asked: Sequence[Answer]) -> dict[str, int]:
     answered = sum(bool(answer.predictions) for answer in asked)
     rows = sum(answer.rows for answer in asked)
     return {"sent": len(asked), "answered": answered, "lost": len(asked) - answered, "rows": rows}
+
+
+def _later(outcome: Outcome) -> dict[str, Any] | None:
+    """What the scenario expects once the product can do more: told, and no reason to fail."""
+    wanted = outcome.scenario.later
+    if wanted is None:
+        return None
+    return {"once": wanted.once, "expectations": [asdict(finding) for finding in later(outcome)]}
 
 
 def _grants(outcome: Outcome) -> dict[str, Any]:
@@ -114,6 +124,15 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
         console.print(f"{mark} {finding['expectation']}", highlight=False)
         if not finding["held"]:
             console.print(f"     {finding['where']}", markup=False, highlight=False)
+    if summary["later"]:
+        _print_later(summary["later"], console)
+
+
+def _print_later(told: dict[str, Any], console: Console) -> None:
+    console.print(f"Expected only once {told['once']}:", highlight=False)
+    for finding in told["expectations"]:
+        mark, where = ("so already", "") if finding["held"] else ("not yet", f"; {finding['where']}")
+        console.print(f"     {mark}: {finding['expectation']}{where}", markup=False, highlight=False)
 
 
 def _calendar(quality: dict[str, Any]) -> str:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from config.delivery import Delivery
+from rehearsal.engine.job_faults import Fault
 from rehearsal.scenarios import calendar, neighbour
 from rehearsal.scenarios.calendar import Calendar
 from rehearsal.scenarios.dataset import hours
 from rehearsal.scenarios.deployment import Deployment
+from rehearsal.scenarios.expected import Expected, Later
 from rehearsal.scenarios.neighbour import NearMiss
 from rehearsal.scenarios.parity import Parity, check_parity
 from rehearsal.scenarios.pushes import Push, Pushed, Pusher
@@ -33,6 +35,11 @@ class Scenario:
     """What the owner pushes while the model lives, in the order of their times."""
     retrains: int = 1
     """How many runs an alarm must have started at least."""
+    expected: Expected = field(default_factory=Expected)
+    later: Later | None = None
+    faults: tuple[Fault, ...] = ()
+    judges_grants: bool = False
+    """Does it use what the roles may do as a whole life does?"""
 
     @property
     def expects_drift(self) -> bool:

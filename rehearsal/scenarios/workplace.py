@@ -103,13 +103,13 @@ class Workplace:
 
 
 def copy_project(directory: Path, source: Path = ROOT) -> None:
-    for path in _files(source):
+    for path in files_of(source):
         target = directory / path.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, target)
 
 
-def _files(source: Path) -> list[Path]:
+def files_of(source: Path) -> list[Path]:
     """What belongs to the project: what git would commit, or without git all but what was built or installed."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],

@@ -18,6 +18,7 @@ from moto import mock_aws
 from cli.__main__ import main
 from cli.image import content_tag
 from cli.source import Aws
+from config import kept_account
 from config.schema import ROOT
 
 DECISION = {
@@ -140,7 +141,7 @@ def test_a_folder_without_a_rehearsal_is_an_error_with_a_remedy(tmp_path: Path, 
 @pytest.mark.parametrize("command", [["retrain", "--reason", "x"], ["approve", "1"], ["pause"]])
 def test_what_acts_refuses_a_kept_rehearsal(kept: str, capsys: Any, command: list[str]) -> None:
     assert main(["--rehearsal", kept, *command]) == 2
-    assert "a kept rehearsal can only be read" in capsys.readouterr().err
+    assert "of a rehearsal that has ended one can only read" in capsys.readouterr().err
 
 
 def test_an_environment_without_a_file_is_an_error_with_a_remedy(capsys: Any) -> None:
@@ -254,3 +255,16 @@ def test_retrain_goes_through_the_one_door_and_its_exit_code_tells_the_verdict(
     assert event["cause"] == "operator"
     assert event["incident"].startswith("new labels@")
     assert f"{verdict}: because" in capsys.readouterr().out
+
+
+def test_a_rehearsal_whose_account_is_up_is_asked_and_acted_on(
+    kept: str, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables = kept_account.environment("http://127.0.0.1:1", "us-east-1")
+    for name in variables:
+        monkeypatch.setenv(name, "before")
+    kept_account.write(Path(kept), variables)
+    assert main(["--rehearsal", kept, "status"]) == 2
+    assert "http://127.0.0.1:1" in capsys.readouterr().err
+    assert main(["--rehearsal", kept, "pause"]) == 2
+    assert "http://127.0.0.1:1" in capsys.readouterr().err

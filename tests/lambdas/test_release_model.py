@@ -173,9 +173,21 @@ def test_the_same_approval_twice_is_one_release(
     assert approve(package) == approve(package)
     names = [one["Name"] for one in boto3.client("ssm").describe_parameters()["Parameters"]]
     assert names == [f"{PREFIX}000001"]
-    first, second = cloudformation.called("update_stack")
-    assert first == second
+    assert len(cloudformation.called("update_stack")) == 1
     assert local.decisions("release") == [("release", "approved")]
+
+
+def test_an_approval_that_comes_again_while_its_release_is_under_way_does_not_give_it_up(
+    local: Local, approve: Approve, register: Register, serving: Serving
+) -> None:
+    """Whatever a stack in the middle of an update says of its parameters."""
+    package = register()
+    approve(package)
+    serving.status, serving.release = "UPDATE_IN_PROGRESS", f"{PREFIX}none"
+    serving.error = refused("ValidationError", "is in UPDATE_IN_PROGRESS state and can not be updated.")
+    assert approve(package) == {"release_id": "000001", "package": package}
+    assert local.ledger.open_release_body() is not None
+    assert waiting(local) == []
 
 
 Retry = Callable[[], dict[str, Any]]

@@ -17,13 +17,14 @@ from rehearsal.engine.cloudformation import assembly as assembly_of
 from rehearsal.scenarios import bad_release, brought
 from rehearsal.scenarios.dataset import hours
 from rehearsal.scenarios.deployment import Deployment
-from rehearsal.scenarios.flights import FLIGHTS
+from rehearsal.scenarios.load import STANDARD, find
 from rehearsal.scenarios.traffic import Answer, World
 from rehearsal.scenarios.turn import live_schema
 from tests.rehearsal.conftest import CONFIG, synthesised
 
 pytestmark = pytest.mark.slow
 MINUTE = timedelta(minutes=1)
+FLIGHTS = find(STANDARD).file
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def world(assembly: Path, tables: Path, tmp_path_factory: pytest.TempPathFactory
     with Account(start=start, directory=directory) as account:
         deployment = Deployment(account, load(CONFIG), assembly / "assembly-dev")
         deployment.deploy()
-        deployment.upload_history([tables / name for name in FLIGHTS.history])
+        deployment.upload_history([tables / name for name in FLIGHTS.table.history])
         digest = deployment.push_image()
         deployment.call("build_snapshot", {})
         bad_release.train(deployment, digest)

@@ -62,7 +62,9 @@ def tool(account: Account, app: App | None = None) -> Tool:
     return cdk
 
 
-def keep(account: Account, directory: Path, cloud_assembly: Path, app: App, environment: Mapping[str, str]) -> None:
+def keep(
+    account: Account, directory: Path, cloud_assembly: Path, app: App, environment: Mapping[str, str]
+) -> None:
     """Let an assembly that was synthesised from the files of `directory`, in this environment, stand for them."""
     with _given(account, directory, environment, app) as given:
         given.outdir.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +105,9 @@ def _synthesised(account: Account, command: Command, app: App | None) -> tuple[P
 
 
 @contextmanager
-def _given(account: Account, checkout: Path, environment: Mapping[str, str], app: App | None) -> Iterator[_Given]:
+def _given(
+    account: Account, checkout: Path, environment: Mapping[str, str], app: App | None
+) -> Iterator[_Given]:
     """All of a checkout, or, of an app that says what it reads, a folder with just that."""
     kept = account.directory / "synthesised"
     if app is None:

@@ -39,11 +39,11 @@ def every_part_worked(outcome: Outcome) -> Iterator[Finding]:
     yield Finding("every function ran", not asleep, f"never ran: {', '.join(asleep)}")
     silent = silent_alarms(outcome)
     yield Finding("every alarm saw its metric", not silent, "; ".join(silent))
-    yield from _alarms_are_wired(outcome)
+    yield from alarms_are_wired(outcome)
     yield from _schedules(outcome)
 
 
-def _alarms_are_wired(outcome: Outcome) -> Iterator[Finding]:
+def alarms_are_wired(outcome: Outcome) -> Iterator[Finding]:
     """What a quiet life does not show: whom an alarm tells, and which queue the idle ones watch."""
     account = outcome.deployment.account
     found = account.client("cloudwatch").describe_alarms(

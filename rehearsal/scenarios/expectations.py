@@ -13,6 +13,7 @@ from rehearsal.scenarios.coverage import every_part_worked, silent_alarms
 from rehearsal.scenarios.finding import Expectation, Finding
 from rehearsal.scenarios.neighbour import DELIVERY, NEAR_MISSES
 from rehearsal.scenarios.permissions import check_permissions
+from rehearsal.scenarios.strangers import check_strangers
 from rehearsal.scenarios.turn import Outcome
 
 
@@ -223,6 +224,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     _loop,
     _wiring,
     check_permissions,
+    check_strangers,
     every_part_worked,
     states.agree,
     _neighbour,

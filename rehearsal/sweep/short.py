@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from config.delivery import load_delivery
 from config.schema import load, load_environments
 from rehearsal.engine import Account
 from rehearsal.engine.iam import enforcement
-from rehearsal.scenarios.deployment import ROOT, Deployment
+from rehearsal.scenarios.deployment import ROOT, Deployment, synthesise
 from rehearsal.scenarios.expectations import check
 from rehearsal.scenarios.finding import Finding
 from rehearsal.scenarios.flights import FLIGHTS
@@ -24,6 +24,19 @@ from rehearsal.scenarios.pushes import Push
 from rehearsal.scenarios.turn import Outcome, Pipeline, Scenario, play
 
 CONFIG = Path(__file__).with_name("short.yaml")
+SYNTHESISED = (
+    *(
+        "app.py",
+        "cdk.json",
+        ".dockerignore",
+        "config",
+        "domain",
+        "lambdas",
+        "requirements",
+        "stacks",
+        "training",
+    ),
+)
 SIXTH = 6
 MONTHS = ("2013-01", "2013-02", "2013-03")
 END, SLOW_AT = datetime(2013, 3, 3, tzinfo=UTC), datetime(2013, 3, 3, 15, tzinfo=UTC)
@@ -44,13 +57,19 @@ class Made:
 
 
 def make(directory: Path) -> Made:
-    """Synthesise the delivery and one environment, and write the tables."""
-    from stacks.app import build  # late: the CDK takes a second
-
-    made = Made(directory / "cdk.out", directory / "tables")
-    context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    delivery = load_delivery(ROOT / "config", load_environments(ROOT / "config"))
-    build([load(CONFIG)], delivery=delivery, outdir=made.assembly, context=context).synth()
+    """Synthesise the delivery and one environment, as the project has them but for the configuration; write tables."""
+    root = directory / "repository"
+    bytecode = shutil.ignore_patterns("__pycache__", "prod.yaml")
+    for name in SYNTHESISED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, root / name, ignore=bytecode)
+        else:
+            root.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, root / name)
+    (root / ".venv").symlink_to(ROOT / ".venv")
+    for name, text in CONFIGURED.items():
+        (root / name).write_text(text)
+    made = Made(synthesise(directory / "cdk.out", root), directory / "tables")
     write_tables(made.tables)
     return made
 
@@ -91,12 +110,12 @@ def live(made: Made, directory: Path, look: Look = nowhere) -> list[Finding]:
 
 
 def live_by_push(made: Made, directory: Path, look: Look = nowhere) -> list[Finding]:
-    """The same by the delivery pipeline, and on a third day a release that must be rolled back."""
+    """The same by the delivery pipeline, and on the day after a release that must be rolled back."""
     delivery = load_delivery(ROOT / "config", load_environments(ROOT / "config"))
     if delivery is None:
         raise SystemExit("config/delivery.yaml names no environment: there is no pipeline to push to")
     slow = Push(SLOW_AT, "a model that is slow under load", "rolled-back", SLOW)
-    played = replace(scenario(made.tables), end=END + timedelta(days=1), pushes=(slow,))
+    played = replace(scenario(made.tables), pushes=(slow,))
     return _play(made, directory, played, Pipeline(delivery, made.assembly, CONFIGURED), look)
 
 

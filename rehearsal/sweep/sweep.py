@@ -62,7 +62,7 @@ def prepare(out: Path, say: Say) -> Ground:
     if not ground.recording.exists():
         say("recording a short life by push: some minutes, once for these files")
         shutil.rmtree(out, ignore_errors=True)
-        _in_a_fork(lambda _: short.make(directory) and None)
+        short.make(directory)
         red = _in_a_fork(partial(_record, ground))
         if red:
             raise SystemExit(f"the life without a mutant is not green: {'; '.join(red)}")
@@ -99,7 +99,7 @@ def quick(ground: Ground, chosen: Sequence[Mutant], at_once: int) -> Iterator[tu
     ):
         trial = Trial(made, ground.templates)
         baseline = _in_a_fork(lambda _: trial.baseline())
-        if baseline["differs"] or baseline["alarms"]:
+        if baseline["differs"] or baseline["red"]:
             raise SystemExit(f"the stage is not the account of the recording: {baseline}")
         trial.take_baseline(baseline)
         for mutant, answer in forked(

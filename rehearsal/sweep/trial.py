@@ -18,6 +18,7 @@ from rehearsal.engine.delivery import pipelines
 from rehearsal.engine.functions import Outcome as Invoked
 from rehearsal.engine.moto_seams import events as event_seam
 from rehearsal.scenarios import coverage
+from rehearsal.scenarios.strangers import check_strangers
 from rehearsal.sweep.answers import Answers
 from rehearsal.sweep.mutants import Mutant
 from rehearsal.sweep.stage import NotDeployed, Stage
@@ -57,7 +58,7 @@ class Trial:
         """For a fork of the stage without any change: is it the account of the recording?"""
         return {
             "differs": [str(question) for question in self._answers.different()],
-            "alarms": sorted(self._blind()),
+            "red": [list(one) for one in self._of_what_is_deployed()],
             "deliveries": [list(vars(one).values()) for one in self._deliver()],
         }
 
@@ -80,7 +81,7 @@ class Trial:
     def _findings(self) -> Iterator[tuple[str, str]]:
         yield from self._answers.findings()
         yield from self._unset()
-        yield from (("every alarm saw its metric", told) for told in self._blind())
+        yield from self._of_what_is_deployed()
         yield from self._misdelivered()
 
     def _unchanged(self, mutant: Mutant) -> Verdict:
@@ -94,10 +95,12 @@ class Trial:
             return Verdict("survived", where="every event goes where it went")
         return Verdict("open")
 
-    def _blind(self) -> Iterator[str]:
+    def _of_what_is_deployed(self) -> Iterator[tuple[str, str]]:
+        """The expectations that look at the account as it stands, not at what happened."""
         outcome = self._stage.outcome
-        yield from coverage.silent_alarms(outcome)
-        yield from (one.where for one in coverage.alarms_are_wired(outcome) if not one.held)
+        yield from (("every alarm saw its metric", told) for told in coverage.silent_alarms(outcome))
+        for expect in (coverage.alarms_are_wired, check_strangers):
+            yield from ((one.expectation, one.where) for one in expect(outcome) if not one.held)
 
     def _unset(self) -> Iterator[tuple[str, str]]:
         """A handler that cannot read its environment fails at its first call."""

@@ -125,21 +125,31 @@ def denial(
 
 def decided(account: Account, principal: Principal, access: Access, use: Use = "to choose") -> Decision:
     """The answer to one access, without the keys that it may need; what allowed it counts as used."""
+    access = _with_context(account, principal, access, None)
+    policies = _policies(account, principal, access)
+    decision = decide(policies, principal, access)
+    uses(account).note(Question(use, principal, access, bool(policies.resource)), allowed=decision.allowed)
+    if decision.allowed:
+        uses(account).by_role[principal.role_arn].update(decision.grants)
+    return decision
+
+
+def imagined(account: Account, principal: Principal, access: Access) -> Decision:
+    """The answer that somebody would get who does not ask: nothing is kept of it."""
+    access = _with_context(account, principal, access, None)
+    return decide(_policies(account, principal, access), principal, access)
+
+
+def _policies(account: Account, principal: Principal, access: Access) -> Policies:
     documents = identity.role_documents(account, principal.role_arn) if principal.role_arn else None
     resource = protected.policy(account, access.resource)
-    policies = Policies(
+    return Policies(
         identity=documents.permissions if documents else (),
         boundary=documents.boundary if documents else None,
         resource=(resource,) if resource else (),
         must_agree=access.action == "sts:AssumeRole"
         or (access.action.startswith("kms:") and ":key/" in access.resource),
     )
-    access = _with_context(account, principal, access, None)
-    decision = decide(policies, principal, access)
-    uses(account).note(Question(use, principal, access, bool(resource)), allowed=decision.allowed)
-    if decision.allowed:
-        uses(account).by_role[principal.role_arn].update(decision.grants)
-    return decision
 
 
 def _volume_denial(account: Account, principal: Principal, call: Call) -> Denial | None:

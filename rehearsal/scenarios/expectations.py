@@ -39,13 +39,14 @@ def _to_the_end(outcome: Outcome) -> Iterator[Finding]:
 
 def _stacks(outcome: Outcome) -> Iterator[Finding]:
     last = {entry.facts["stack"]: entry.facts for entry in outcome.deployment.account.journal.of("stack")}
+    went_back = bool(outcome.pushed) and outcome.pushed[-1].push.end == "rolled-back"
     for part in ("storage", "training", "serving", "monitoring", "retraining"):
         stack = outcome.deployment.names.stack(part)
         status = last.get(stack, {}).get("status", "never deployed")
         reason = last.get(stack, {}).get("reason", "")
         yield Finding(
             f"{stack} is deployed",
-            status.endswith("_COMPLETE") and "ROLLBACK" not in status,
+            status.endswith("_COMPLETE") and ("ROLLBACK" not in status or (went_back and part == "serving")),
             f"{status}: {reason}",
         )
 

@@ -15,6 +15,7 @@ from aws_cdk import aws_s3 as s3
 from config.delivery import CodeCommit, Connection, S3Zip
 from stacks.acknowledgements import acknowledge
 from stacks.functions import DELIVERY_ATTEMPTS, encrypted_queue
+from stacks.key import rules_statement
 from stacks.permissions import allow, arn
 
 if TYPE_CHECKING:
@@ -82,7 +83,17 @@ class Source(ABC):
         )
         target = targets.CodePipeline(made, dead_letter_queue=letters, retry_attempts=DELIVERY_ATTEMPTS)
         description = f"A push to {stack.delivery.name} starts its delivery"
-        events.Rule(stack, "OnPush", description=description, event_pattern=pattern, targets=[target])
+        rule = events.Rule(stack, "OnPush", description=description, event_pattern=pattern, targets=[target])
+        # The library lets a rule into the dead letters of other targets, not into those of a pipeline.
+        letters.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                actions=["sqs:SendMessage"],
+                resources=[letters.queue_arn],
+                conditions={"ArnEquals": {"aws:SourceArn": rule.rule_arn}},
+            )
+        )
+        stack.key.add_to_resource_policy(rules_statement(stack))
 
 
 class ZipSource(Source):

@@ -15,6 +15,7 @@ from rehearsal.scenarios.neighbour import DELIVERY, NEAR_MISSES
 from rehearsal.scenarios.permissions import check_permissions
 from rehearsal.scenarios.strangers import check_strangers
 from rehearsal.scenarios.turn import Outcome
+from rehearsal.scenarios.unseen import check_unseen
 
 
 def check(outcome: Outcome) -> list[Finding]:
@@ -226,6 +227,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     _wiring,
     check_permissions,
     check_strangers,
+    check_unseen,
     every_part_worked,
     states.agree,
     _neighbour,

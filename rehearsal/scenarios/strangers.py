@@ -31,6 +31,8 @@ SERVICES = tuple(
 )
 OF_ANY_RULE = "-Alarms"
 """The queue that takes the events of this account's rules: its policy cannot name the rule, which names the queue."""
+ADMINISTRATOR = "-cfn-exec-role-"
+"""The bootstrap's role under which CloudFormation may do everything."""
 ASSUMED_FOR_ONE_ACCOUNT = "codebuild.amazonaws.com"
 """The service of which AWS advises to trust it on behalf of one's own account only."""
 
@@ -83,7 +85,7 @@ def _resources(account: Account, prefix: str) -> Iterator[Resource]:
 
 
 def _without_tls(account: Account, resources: list[Resource]) -> Iterator[str]:
-    """It takes a Deny: an Allow elsewhere would let in whoever has one."""
+    """It takes a Deny: an Allow elsewhere would let in whoever has one. S3 speaks TLS 1.1 too, if it is let."""
     anybody = enforcement.session(account, f"arn:aws:iam::{account.id}:role/anybody", "anybody")
     for resource in resources:
         if resource.service in OVER_HTTP:
@@ -122,12 +124,15 @@ def _of_a_neighbour(account: Account, resources: list[Resource]) -> Iterator[str
 
 def _beyond_their_own(account: Account, prefix: str) -> Iterator[str]:
     """Another namespace of metrics, a role for another service."""
-    roles = list(_roles(account, prefix))
+    passed = list(_roles(account, prefix))
     asked = [
         Access("cloudwatch:PutMetricData", "*", (("cloudwatch:namespace", ("Neighbour",)),)),
-        *(Access("iam:PassRole", role, (("iam:passedtoservice", ("ec2.amazonaws.com",)),)) for role in roles),
+        *(
+            Access("iam:PassRole", role, (("iam:passedtoservice", ("ec2.amazonaws.com",)),))
+            for role in passed
+        ),
     ]
-    for role in roles:
+    for role in (found for found in _roles(account, "") if ADMINISTRATOR not in found):
         for access in asked:
             yield from _let_in(account, enforcement.session(account, role, NEIGHBOUR), access)
 

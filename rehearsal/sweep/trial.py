@@ -19,6 +19,7 @@ from rehearsal.engine.functions import Outcome as Invoked
 from rehearsal.engine.moto_seams import events as event_seam
 from rehearsal.scenarios import coverage
 from rehearsal.scenarios.strangers import check_strangers
+from rehearsal.scenarios.unseen import check_unseen
 from rehearsal.sweep.answers import Answers
 from rehearsal.sweep.mutants import Mutant
 from rehearsal.sweep.stage import NotDeployed, Stage
@@ -48,7 +49,7 @@ class Trial:
     def __init__(self, stage: Stage, templates: dict[str, dict[str, Any]]) -> None:
         self._stage, self._templates = stage, templates
         self._answers = Answers(
-            stage.account, f"{stage.outcome.deployment.names.deployment}-", stage.recording.questions
+            stage.account, f"{stage.outcome.deployment.config.name}-", stage.recording.questions
         )
         self.deliveries: set[Delivered] = set()
         """What the stage itself delivers; looked up in a fork, for it moves things."""
@@ -99,7 +100,7 @@ class Trial:
         """The expectations that look at the account as it stands, not at what happened."""
         outcome = self._stage.outcome
         yield from (("every alarm saw its metric", told) for told in coverage.silent_alarms(outcome))
-        for expect in (coverage.alarms_are_wired, check_strangers):
+        for expect in (coverage.alarms_are_wired, check_strangers, check_unseen):
             yield from ((one.expectation, one.where) for one in expect(outcome) if not one.held)
 
     def _unset(self) -> Iterator[tuple[str, str]]:

@@ -139,6 +139,6 @@ def test_a_reviewer_s_path_may_have_dots_and_a_value_may_be_new() -> None:
     ],
 )
 def test_a_mutant_that_is_of_no_use_is_refused_in_one_sentence(given: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match="^(path|template|operation): ") as refused:
+    with pytest.raises(ValueError, match=r"^(path|template|operation): ") as refused:
         own([json.loads(json.dumps(given))], {"stack": TEMPLATE})
     assert said in str(refused.value)

@@ -140,6 +140,18 @@ def imagined(account: Account, principal: Principal, access: Access) -> Decision
     return decide(_policies(account, principal, access), principal, access)
 
 
+def imagined_refusal(
+    account: Account, principal: Principal, access: Access, *, source_arn: str | None = None
+) -> str:
+    """Why that would not be let through, the keys that it needs included; "" if it would."""
+    access = _with_context(account, principal, access, source_arn)
+    for who, one in ((principal, access), *keys.needed(account, principal, access)):
+        decision = imagined(account, who, one)
+        if not decision.allowed:
+            return refusal(who, one, decision)
+    return ""
+
+
 def _policies(account: Account, principal: Principal, access: Access) -> Policies:
     documents = identity.role_documents(account, principal.role_arn) if principal.role_arn else None
     resource = protected.policy(account, access.resource)

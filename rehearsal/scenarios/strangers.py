@@ -89,7 +89,8 @@ def _without_tls(account: Account, resources: list[Resource]) -> Iterator[str]:
     anybody = enforcement.session(account, f"arn:aws:iam::{account.id}:role/anybody", "anybody")
     for resource in resources:
         if resource.service in OVER_HTTP:
-            for access in resource.accesses(aws_securetransport="false"):
+            old = resource.accesses(s3_tlsversion="1.1") if resource.service == "s3" else ()
+            for access in (*resource.accesses(aws_securetransport="false"), *old):
                 if not enforcement.imagined(account, anybody, access).reason.startswith(
                     "with an explicit deny"
                 ):

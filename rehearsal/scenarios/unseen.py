@@ -5,6 +5,7 @@ Each of these fails without a sound if a policy does not let it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from rehearsal.engine import Account
@@ -70,14 +71,8 @@ def _messages(account: Account, prefix: str) -> Iterator[str]:
 
 def _access_logs(account: Account, prefix: str) -> Iterator[str]:
     """S3 writes them in the name of the bucket; for a bucket of another name or account it must not."""
-    s3, service = account.client("s3"), enforcement.service(account, "logging.s3.amazonaws.com")
-    for bucket in (
-        found["Name"] for found in s3.list_buckets()["Buckets"] if found["Name"].startswith(prefix)
-    ):
-        logging = s3.get_bucket_logging(Bucket=bucket).get("LoggingEnabled")
-        if not logging:
-            continue
-        target = f"arn:aws:s3:::{logging['TargetBucket']}/{logging['TargetPrefix']}log"
+    service = enforcement.service(account, "logging.s3.amazonaws.com")
+    for bucket, target in _logged_buckets(account, prefix):
         for source, owner, is_ours in (
             (bucket, account.id, True),
             ("neighbour", account.id, False),
@@ -88,6 +83,23 @@ def _access_logs(account: Account, prefix: str) -> Iterator[str]:
             if allowed != is_ours:
                 may = "may" if allowed else "may not"
                 yield f"S3 {may} write {target} for {source} of {owner}"
+
+
+def _logged_buckets(account: Account, prefix: str) -> Iterator[tuple[str, str]]:
+    """Each bucket that a template logs, and an object of its log; the local account keeps no such configuration."""
+    cloudformation = account.client("cloudformation")
+    for stack in cloudformation.describe_stacks()["Stacks"]:
+        if not stack["StackName"].startswith(prefix):
+            continue
+        body = cloudformation.get_template(StackName=stack["StackName"])["TemplateBody"]
+        template = json.loads(body) if isinstance(body, str) else body
+        resources = cloudformation.describe_stack_resources(StackName=stack["StackName"])["StackResources"]
+        names = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in resources}
+        for logical_id, resource in template["Resources"].items():
+            logging = resource.get("Properties", {}).get("LoggingConfiguration")
+            if resource["Type"] == "AWS::S3::Bucket" and logging:
+                into = names[logging["DestinationBucketName"]["Ref"]]
+                yield names[logical_id], f"arn:aws:s3:::{into}/{logging.get('LogFilePrefix', '')}log"
 
 
 def _logs(account: Account, prefix: str) -> Iterator[str]:

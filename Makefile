@@ -13,7 +13,7 @@ READY := $(VENV)/ready
 # A build of the pipeline approves never, and needs no advice.
 ASK = $(if $(filter never,$(APPROVAL)),true,$(PY) -m cli.ready)
 
-.PHONY: help setup rehearse test lint check-model bench bootstrap pipeline storage deploy diff destroy lock clean
+.PHONY: help setup rehearse sweep test lint check-model bench bootstrap pipeline storage deploy diff destroy lock clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -36,6 +36,9 @@ node_modules/.ready: package.json package-lock.json $(READY)
 rehearse: $(READY) ## play the life of a model on this machine: SCENARIO=quiet SEED=7 KEEP=1; your own table: DATA=a.csv TARGET=column TIME=column
 	@$(PY) -m rehearsal $${DATA:+"--data=$$DATA" "--target=$$TARGET" "--time=$$TIME" "--task=$$TASK"} \
 	  $${SCENARIO:+"--scenario=$$SCENARIO"} $${SEED:+"--seed=$$SEED"} $${KEEP:+--keep} $(ARGS)
+
+sweep: $(READY) ## break the templates in one place at a time; narrow it: KIND=environment STACK=training; MUTANTS=yours.json
+	@$(PY) -m rehearsal.sweep "--kind=$(KIND)" "--stack=$(STACK)" $(if $(MUTANTS),"--mutants=$(MUTANTS)") $(ARGS)
 
 test: lint ## lint, types and all tests
 	@CDK_VALIDATION=false $(PY) -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder

@@ -12,7 +12,7 @@ from benchmarks.results import HERE, render, write
 
 def names() -> list[str]:
     """The benchmarks there are: every module with a `measure`."""
-    helpers = {"__init__", "__main__", "results", "process"}
+    helpers = {"__init__", "__main__", "cdk_findings", "results", "process"}
     return sorted(path.stem for path in HERE.glob("*.py") if path.stem not in helpers)
 
 

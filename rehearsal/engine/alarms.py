@@ -103,9 +103,14 @@ def next_change(account: Account) -> datetime | None:
     return min((time for time in times if time), default=None)
 
 
+def published(account: Account) -> Mapping[SeriesKey, Series]:
+    """Every metric that got a datum so far."""
+    return _refreshed(account).index.series
+
+
 def diagnose(account: Account) -> list[dict[str, Any]]:
     """For each alarm, how many data its metric ever got; where none, the published metrics of the same name."""
-    series = _refreshed(account).index.series
+    series = published(account)
     return [_diagnosed(series, alarm) for alarm in seam.alarms(account)]
 
 

@@ -11,6 +11,8 @@ from rehearsal.scenarios.turn import Outcome
 
 SILENT_WHEN_IDLE = ("AWS/SQS",)
 """A queue that nobody uses publishes nothing, here as in AWS."""
+DEPTH = "ApproximateNumberOfMessagesVisible"
+"""What all alarms on queues watch."""
 ONLY_ON_A_ROLLBACK = "OnRollback"
 """The rule that a quiet life never needs."""
 TOLD_BY_A_RULE = "-rollback-"
@@ -39,27 +41,31 @@ def every_part_worked(outcome: Outcome) -> Iterator[Finding]:
     yield Finding("every function ran", not asleep, f"never ran: {', '.join(asleep)}")
     silent = silent_alarms(outcome)
     yield Finding("every alarm saw its metric", not silent, "; ".join(silent))
-    yield from _alarms_are_wired(outcome)
+    yield from alarms_are_wired(outcome)
     yield from _schedules(outcome)
 
 
-def _alarms_are_wired(outcome: Outcome) -> Iterator[Finding]:
+def alarms_are_wired(outcome: Outcome) -> Iterator[Finding]:
     """What a quiet life does not show: whom an alarm tells, and which queue the idle ones watch."""
     account = outcome.deployment.account
     found = account.client("cloudwatch").describe_alarms(
         AlarmNamePrefix=f"{outcome.deployment.names.deployment}-"
     )
-    urls = account.client("sqs").list_queues().get("QueueUrls", [])
-    queues = {url.rsplit("/", 1)[1] for url in urls}
     alarms_ = [alarm for alarm in found["MetricAlarms"] if TOLD_BY_A_RULE not in alarm["AlarmName"]]
     mute = [alarm["AlarmName"] for alarm in alarms_ if not alarm["AlarmActions"]]
     yield Finding("every alarm tells somebody", not mute, f"no AlarmActions: {', '.join(mute)}")
-    blind = [
-        f"{alarm['AlarmName']} watches {alarm['Dimensions']}"
-        for alarm in found["MetricAlarms"]
-        if alarm["Namespace"] == "AWS/SQS" and not queues & {d["Value"] for d in alarm["Dimensions"]}
+    urls = account.client("sqs").list_queues().get("QueueUrls", [])
+    depths = [
+        {"MetricName": DEPTH, "Dimensions": [{"Name": "QueueName", "Value": url.rsplit("/", 1)[1]}]}
+        for url in urls
     ]
-    yield Finding("every alarm on a queue names one that there is", not blind, "; ".join(blind))
+    blind = [
+        f"{alarm['AlarmName']} watches {alarm['MetricName']} of {alarm['Dimensions']}"
+        for alarm in found["MetricAlarms"]
+        if alarm.get("Namespace") in SILENT_WHEN_IDLE
+        and {key: alarm[key] for key in ("MetricName", "Dimensions")} not in depths
+    ]
+    yield Finding("every alarm on a queue watches one that there is", not blind, "; ".join(blind))
 
 
 def _schedules(outcome: Outcome) -> Iterator[Finding]:

@@ -14,7 +14,9 @@ from rehearsal.scenarios.finding import Expectation, Finding
 from rehearsal.scenarios.neighbour import DELIVERY, FAILURE, NEAR_MISSES
 from rehearsal.scenarios.outcomes import as_expected
 from rehearsal.scenarios.permissions import check_permissions
+from rehearsal.scenarios.strangers import check_strangers
 from rehearsal.scenarios.turn import Outcome
+from rehearsal.scenarios.unseen import check_unseen
 
 
 def check(outcome: Outcome) -> list[Finding]:
@@ -240,6 +242,8 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     as_expected,
     _wiring,
     check_permissions,
+    check_strangers,
+    check_unseen,
     every_part_worked,
     states.agree,
     _neighbour,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from domain.names import delivery_name
 from rehearsal.engine.iam import grants
 from rehearsal.engine.iam.grants import RoleGrant
 from rehearsal.scenarios import unused_grants
@@ -12,9 +13,13 @@ from rehearsal.scenarios.turn import Outcome
 
 
 def deployed_grants(outcome: Outcome) -> list[RoleGrant]:
-    """The grants of this deployment's own roles."""
-    prefix = f"{outcome.deployment.names.deployment}-"
-    return [found for found in grants.report(outcome.deployment.account) if found.role.startswith(prefix)]
+    """The grants of this deployment's own roles, and of the delivery's if it came up by one."""
+    prefixes = [f"{outcome.deployment.names.deployment}-"]
+    if outcome.pipeline:
+        prefixes.append(f"{delivery_name(outcome.pipeline.delivery.name)}-")
+    return [
+        found for found in grants.report(outcome.deployment.account) if found.role.startswith(tuple(prefixes))
+    ]
 
 
 def check_permissions(outcome: Outcome) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -55,6 +56,8 @@ class Pipeline:
     assembly: Path
     engine: str = ""
     """The path of a container engine that builds the images too."""
+    first_changes: Mapping[str, str | None] = field(default_factory=dict)
+    """What the first push brings beyond the project as it lies there."""
 
 
 @dataclass
@@ -92,7 +95,7 @@ def play(deployment: Deployment, scenario: Scenario, pipeline: Pipeline | None =
 
 def _play(outcome: Outcome) -> None:
     deployment = outcome.deployment
-    bring_up = _by_push if outcome.pipeline else _directly
+    bring_up = _by_push if outcome.pipeline else directly
     bring_up(outcome)
     schema = live_schema(deployment)
     if schema is None:
@@ -104,7 +107,7 @@ def _play(outcome: Outcome) -> None:
     outcome.near_misses = neighbour.make_noise(deployment.account)
 
 
-def _directly(outcome: Outcome) -> None:
+def directly(outcome: Outcome) -> None:
     """`make deploy`, and a person asks for the first run."""
     deployment = outcome.deployment
     deployment.deploy()
@@ -121,7 +124,7 @@ def _by_push(outcome: Outcome) -> None:
     assert pipeline
     outcome.pusher = Pusher.deploy(deployment, pipeline.delivery, pipeline.assembly, pipeline.engine)
     now = deployment.account.clock.now()
-    _push(outcome, Push(now, "the first push", "nothing-new"))
+    _push(outcome, Push(now, "the first push", "nothing-new", pipeline.first_changes))
     if outcome.pushed[0].status != "SUCCEEDED":
         return
     _bring_table(outcome)

@@ -26,6 +26,24 @@ class Reason:
 
 REASONS = (
     Reason("*Role", ("xray:PutTelemetryRecords",), "CDK grants it with tracing; there is no X-Ray here"),
+    *(
+        Reason(
+            f"delivery-*{step}Role",
+            ("kms:Decrypt", "logs:CreateLogStream", "s3:GetObject", "s3:GetObjectVersion"),
+            "CodeBuild fetches the source and opens its log under it; here a build is given both",
+        )
+        for step in ("Verify", "Image", "Deploy", "Train", "Prove")
+    ),
+    Reason(
+        "delivery-*ImageRole",
+        ("ecr:GetDownloadUrlForLayer",),
+        "docker fetches the layers that it builds upon; here an image is built whole",
+    ),
+    Reason(
+        "delivery-Role",
+        ("codebuild:BatchGetBuilds", "s3:GetBucketVersioning", "s3:GetObjectVersion", "s3:ListBucket"),
+        "CodePipeline asks how a build is, and reads the very version of a zip; here it knows both",
+    ),
     Reason(
         "retraining-RetrainRole",
         ("sqs:ChangeMessageVisibility", "sqs:GetQueueUrl"),

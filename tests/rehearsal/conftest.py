@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import json
 import shutil
 import subprocess
@@ -17,9 +14,9 @@ from typing import Any
 import pytest
 
 from config.schema import ROOT, Config, load
+from rehearsal.sweep.short import write_tables
 
 CONFIG = Path(__file__).parent / "small.yaml"
-SIXTH = 6
 
 
 @dataclass(frozen=True)
@@ -36,24 +33,10 @@ class Result:
         return {one["expectation"]: one["where"] for one in self.summary["expectations"] if not one["held"]}
 
 
-def _thinned(month: Path, *, swapped: bool) -> bytes:
-    text = io.StringIO()
-    with gzip.open(month, "rt", newline="") as file:
-        rows = csv.DictReader(file)
-        writer = csv.DictWriter(text, rows.fieldnames or [], lineterminator="\n")
-        writer.writeheader()
-        for i, row in enumerate(rows):
-            if i % SIXTH == 0:
-                writer.writerow({**row, "late": str(1 - int(row["late"]))} if swapped else row)
-    return gzip.compress(text.getvalue().encode(), mtime=0)
-
-
 @pytest.fixture(scope="session")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("tables")
-    for month in ("2013-01", "2013-02", "2013-03"):
-        source = ROOT / "examples" / "flights" / f"{month}.csv.gz"
-        (directory / source.name).write_bytes(_thinned(source, swapped=month == "2013-03"))
+    write_tables(directory)
     return directory
 
 

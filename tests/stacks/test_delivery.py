@@ -207,6 +207,17 @@ def test_the_zip_of_the_stack_s_own_bucket_starts_the_pipeline() -> None:
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
 
 
+def test_a_push_that_does_not_reach_the_pipeline_may_lie_in_dead_letters() -> None:
+    policy = committed().one("AWS::SQS::QueuePolicy").properties["PolicyDocument"]
+    allowed = [one for one in policy["Statement"] if one["Effect"] == "Allow"]
+    assert [(one["Principal"]["Service"], one["Action"]) for one in allowed] == [
+        ("events.amazonaws.com", "sqs:SendMessage")
+    ]
+    key = committed().one("AWS::KMS::Key").properties["KeyPolicy"]
+    services = [one["Principal"].get("Service") for one in key["Statement"]]
+    assert "events.amazonaws.com" in services
+
+
 def test_a_connection_filters_pushes_by_branch_and_path_and_needs_no_rule_and_no_bucket() -> None:
     delivery = variant("connection")
     (source,) = stages(delivery)["Source"]["Actions"]

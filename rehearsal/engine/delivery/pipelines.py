@@ -28,6 +28,7 @@ class CodePipelines:
     declared: dict[str, Request] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
     runners: dict[str, Runner] = field(default_factory=dict)
+    is_held: bool = False
 
     def create(self, request: Request) -> Request:
         pipeline = request["pipeline"]
@@ -202,7 +203,14 @@ def start_by_rule(account: Account, pipeline_arn: str, role_arn: str, service: s
     action = "codepipeline:StartPipelineExecution"
     if refused := roles.refusal(account, role_arn, service, action, pipeline_arn):
         raise PermissionError(refused)
-    _pipelines[account].begin(pipeline_arn.rsplit(":", 1)[1], trigger="CloudWatchEvent")
+    pipelines = _pipelines[account]
+    if not pipelines.is_held:
+        pipelines.begin(pipeline_arn.rsplit(":", 1)[1], trigger="CloudWatchEvent")
+
+
+def hold(account: Account) -> None:
+    """Start no execution from now on; whether one may be started is judged all the same."""
+    _pipelines[account].is_held = True
 
 
 def push(account: Account, repository: str, branch: str) -> list[str]:

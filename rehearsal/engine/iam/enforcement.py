@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from weakref import WeakKeyDictionary
 
 from rehearsal.engine.iam import calls, keys
@@ -27,11 +27,32 @@ class Denial:
     message: str
 
 
+Use = Literal["to go on", "to choose", "to assume"]
+"""What hangs on an answer: the request itself, which of two ways is taken, or whether a service gets the role."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Something that was asked of the deployed policies."""
+
+    use: Use
+    principal: Principal
+    access: Access
+    by_resource: bool
+    """Whether the resource had a policy then that was asked too."""
+
+
 @dataclass
 class Uses:
     """Which grants of which role let something through so far."""
 
     by_role: dict[str, set[Grant]] = field(default_factory=lambda: defaultdict(set))
+    questions: dict[Question, bool] | None = None
+    """Every question with its answer, if somebody wants to ask them again: see `record`."""
+
+    def note(self, question: Question, *, allowed: bool) -> None:
+        if self.questions is not None:
+            self.questions[question] = allowed
 
 
 _uses: WeakKeyDictionary[Account, Uses] = WeakKeyDictionary()
@@ -39,6 +60,12 @@ _uses: WeakKeyDictionary[Account, Uses] = WeakKeyDictionary()
 
 def uses(account: Account) -> Uses:
     return _uses.setdefault(account, Uses())
+
+
+def record(account: Account) -> dict[Question, bool]:
+    """From now on keep every question and its answer; returns where they are kept."""
+    kept = uses(account).questions = {}
+    return kept
 
 
 def session(account: Account, role_arn: str, name: str) -> Principal:
@@ -58,11 +85,12 @@ def trusts(account: Account, role_arn: str, service_name: str) -> bool:
     documents = identity.role_documents(account, role_arn)
     if documents is None:
         return False
-    context = (("aws:sourceaccount", (account.id,)),)
-    verdict = judge(
-        [documents.trust], Access("sts:AssumeRole", role_arn, context), service(account, service_name)
-    )
-    return verdict.allowed and not verdict.denied
+    access = Access("sts:AssumeRole", role_arn, (("aws:sourceaccount", (account.id,)),))
+    principal = service(account, service_name)
+    verdict = judge([documents.trust], access, principal)
+    allowed = verdict.allowed and not verdict.denied
+    uses(account).note(Question("to assume", principal, access, True), allowed=allowed)
+    return allowed
 
 
 def denial_of_call(account: Account, principal: Principal, call: Call) -> Denial | None:
@@ -89,27 +117,51 @@ def denial(
     """
     access = _with_context(account, principal, access, source_arn)
     for who, one in ((principal, access), *keys.needed(account, principal, access, key)):
-        decision = decided(account, who, one)
+        decision = decided(account, who, one, "to go on")
         if not decision.allowed:
             return _keep(account, who, Denial(one.action, one.resource, refusal(who, one, decision)))
     return None
 
 
-def decided(account: Account, principal: Principal, access: Access) -> Decision:
+def decided(account: Account, principal: Principal, access: Access, use: Use = "to choose") -> Decision:
     """The answer to one access, without the keys that it may need; what allowed it counts as used."""
+    access = _with_context(account, principal, access, None)
+    policies = _policies(account, principal, access)
+    decision = decide(policies, principal, access)
+    uses(account).note(Question(use, principal, access, bool(policies.resource)), allowed=decision.allowed)
+    if decision.allowed:
+        uses(account).by_role[principal.role_arn].update(decision.grants)
+    return decision
+
+
+def imagined(account: Account, principal: Principal, access: Access) -> Decision:
+    """The answer that somebody would get who does not ask: nothing is kept of it."""
+    access = _with_context(account, principal, access, None)
+    return decide(_policies(account, principal, access), principal, access)
+
+
+def imagined_refusal(
+    account: Account, principal: Principal, access: Access, *, source_arn: str | None = None
+) -> str:
+    """Why that would not be let through, the keys that it needs included; "" if it would."""
+    access = _with_context(account, principal, access, source_arn)
+    for who, one in ((principal, access), *keys.needed(account, principal, access)):
+        decision = imagined(account, who, one)
+        if not decision.allowed:
+            return refusal(who, one, decision)
+    return ""
+
+
+def _policies(account: Account, principal: Principal, access: Access) -> Policies:
     documents = identity.role_documents(account, principal.role_arn) if principal.role_arn else None
     resource = protected.policy(account, access.resource)
-    policies = Policies(
+    return Policies(
         identity=documents.permissions if documents else (),
         boundary=documents.boundary if documents else None,
         resource=(resource,) if resource else (),
         must_agree=access.action == "sts:AssumeRole"
         or (access.action.startswith("kms:") and ":key/" in access.resource),
     )
-    decision = decide(policies, principal, _with_context(account, principal, access, None))
-    if decision.allowed:
-        uses(account).by_role[principal.role_arn].update(decision.grants)
-    return decision
 
 
 def _volume_denial(account: Account, principal: Principal, call: Call) -> Denial | None:

@@ -1,0 +1,159 @@
+"""Who must not get in: whoever asks without TLS, a service that acts for another account, a neighbour's rule.
+
+A life asks nothing that it may not, so it never shows what a policy keeps out. This asks in the place of strangers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rehearsal.engine import Account
+from rehearsal.engine.iam import enforcement
+from rehearsal.engine.iam.policies import Access, Principal
+from rehearsal.scenarios.finding import Finding
+from rehearsal.scenarios.turn import Outcome
+
+ANOTHER_ACCOUNT = "999999999999"
+NEIGHBOUR = "neighbour"
+DONE_TO = {
+    "s3": ("s3:ListBucket", "s3:GetObject", "s3:PutObject"),
+    "sqs": ("sqs:SendMessage",),
+    "sns": ("sns:Publish",),
+    "kms": ("kms:Decrypt", "kms:GenerateDataKey"),
+    "lambda": ("lambda:InvokeFunction",),
+}
+"""What a stranger would want of a resource."""
+OVER_HTTP = ("s3", "sqs", "sns")
+"""Services that answer without TLS unless a policy forbids it."""
+SERVICES = tuple(
+    f"{name}.amazonaws.com" for name in ("cloudwatch", "delivery.logs", "events", "logging.s3", "s3", "sns")
+)
+OF_ANY_RULE = "-Alarms"
+"""The queue that takes the events of this account's rules: its policy cannot name the rule, which names the queue."""
+ADMINISTRATOR = "-cfn-exec-role-"
+"""The bootstrap's role under which CloudFormation may do everything."""
+ASSUMED_FOR_ONE_ACCOUNT = "codebuild.amazonaws.com"
+"""The service of which AWS advises to trust it on behalf of one's own account only."""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource of ours that has a policy."""
+
+    service: str
+    arn: str
+
+    def accesses(self, **context: str) -> Iterator[Access]:
+        given = tuple(sorted((key.replace("_", ":", 1), (value,)) for key, value in context.items()))
+        for action in DONE_TO[self.service]:
+            is_object = action in ("s3:GetObject", "s3:PutObject")
+            yield Access(action, f"{self.arn}/anything" if is_object else self.arn, given)
+
+
+def check_strangers(outcome: Outcome) -> Iterator[Finding]:
+    account, name = outcome.deployment.account, outcome.deployment.config.name
+    resources = list(_resources(account, f"{name}-"))
+    plain = sorted(_without_tls(account, resources))
+    yield Finding(
+        "nothing answers without TLS", not plain, f"no Deny on aws:SecureTransport: {'; '.join(plain[:3])}"
+    )
+    through = sorted({*_of_another_account(account, resources), *_to_roles(account, f"{name}-")})
+    yield Finding("no service gets in for another account", not through, "; ".join(through[:3]))
+    through = sorted(_of_a_neighbour(account, resources))
+    yield Finding("no rule of a neighbour gets in", not through, "; ".join(through[:3]))
+    through = sorted({*_beyond_their_own(account, f"{name}-"), *_to_other_logs(account, resources)})
+    yield Finding("no role reaches into a neighbour's things", not through, "; ".join(through[:3]))
+
+
+def _resources(account: Account, prefix: str) -> Iterator[Resource]:
+    here = f"{account.region}:{account.id}"
+    for bucket in account.client("s3").list_buckets()["Buckets"]:
+        if bucket["Name"].startswith(prefix):
+            yield Resource("s3", f"arn:aws:s3:::{bucket['Name']}")
+    for url in account.client("sqs").list_queues(QueueNamePrefix=prefix).get("QueueUrls", []):
+        yield Resource("sqs", f"arn:aws:sqs:{here}:{url.rsplit('/', 1)[1]}")
+    for topic in account.client("sns").list_topics()["Topics"]:
+        if topic["TopicArn"].rsplit(":", 1)[1].startswith(prefix):
+            yield Resource("sns", topic["TopicArn"])
+    for function in account.client("lambda").list_functions()["Functions"]:
+        if function["FunctionName"].startswith(prefix):
+            yield Resource("lambda", function["FunctionArn"])
+    for alias in account.client("kms").list_aliases()["Aliases"]:
+        if alias["AliasName"].startswith(f"alias/{prefix}") and "TargetKeyId" in alias:
+            yield Resource("kms", f"arn:aws:kms:{here}:key/{alias['TargetKeyId']}")
+
+
+def _without_tls(account: Account, resources: list[Resource]) -> Iterator[str]:
+    """It takes a Deny: an Allow elsewhere would let in whoever has one. S3 speaks TLS 1.1 too, if it is let."""
+    anybody = enforcement.session(account, f"arn:aws:iam::{account.id}:role/anybody", "anybody")
+    for resource in resources:
+        if resource.service in OVER_HTTP:
+            old = resource.accesses(s3_tlsversion="1.1") if resource.service == "s3" else ()
+            for access in (*resource.accesses(aws_securetransport="false"), *old):
+                if not enforcement.imagined(account, anybody, access).reason.startswith(
+                    "with an explicit deny"
+                ):
+                    yield f"{access.action} on {access.resource}"
+
+
+def _of_another_account(account: Account, resources: list[Resource]) -> Iterator[str]:
+    source = f"arn:aws:events:{account.region}:{ANOTHER_ACCOUNT}:rule/{NEIGHBOUR}"
+    for service in (*SERVICES, f"logs.{account.region}.amazonaws.com"):
+        for resource in resources:
+            for access in resource.accesses(
+                aws_sourcearn=source, aws_sourceaccount=ANOTHER_ACCOUNT, aws_sourceowner=ANOTHER_ACCOUNT
+            ):
+                yield from _let_in(account, enforcement.service(account, service), access)
+
+
+def _to_roles(account: Account, prefix: str) -> Iterator[str]:
+    service = enforcement.service(account, ASSUMED_FOR_ONE_ACCOUNT)
+    for role in _roles(account, prefix):
+        for source in ((("aws:sourceaccount", (ANOTHER_ACCOUNT,)),), ()):
+            yield from _let_in(account, service, Access("sts:AssumeRole", role, source))
+
+
+def _of_a_neighbour(account: Account, resources: list[Resource]) -> Iterator[str]:
+    source = f"arn:aws:events:{account.region}:{account.id}:rule/{NEIGHBOUR}"
+    events = enforcement.service(account, "events.amazonaws.com")
+    for resource in resources:
+        if resource.service != "kms" and OF_ANY_RULE not in resource.arn:
+            for access in resource.accesses(aws_sourcearn=source, aws_sourceaccount=account.id):
+                yield from _let_in(account, events, access)
+
+
+def _beyond_their_own(account: Account, prefix: str) -> Iterator[str]:
+    """Another namespace of metrics, a role for another service."""
+    passed = list(_roles(account, prefix))
+    asked = [
+        Access("cloudwatch:PutMetricData", "*", (("cloudwatch:namespace", ("Neighbour",)),)),
+        *(
+            Access("iam:PassRole", role, (("iam:passedtoservice", ("ec2.amazonaws.com",)),))
+            for role in passed
+        ),
+    ]
+    for role in (found for found in _roles(account, "") if ADMINISTRATOR not in found):
+        for access in asked:
+            yield from _let_in(account, enforcement.session(account, role, NEIGHBOUR), access)
+
+
+def _to_other_logs(account: Account, resources: list[Resource]) -> Iterator[str]:
+    """CloudWatch Logs may use a key of ours for our log groups alone."""
+    logs = enforcement.service(account, f"logs.{account.region}.amazonaws.com")
+    group = f"arn:aws:logs:{account.region}:{account.id}:log-group:{NEIGHBOUR}"
+    for key in (resource for resource in resources if resource.service == "kms"):
+        for access in key.accesses(**{"kms_encryptioncontext:aws:logs:arn": group}):
+            yield from _let_in(account, logs, access)
+
+
+def _roles(account: Account, prefix: str) -> Iterator[str]:
+    for page in account.client("iam").get_paginator("list_roles").paginate():
+        yield from (role["Arn"] for role in page["Roles"] if role["RoleName"].startswith(prefix))
+
+
+def _let_in(account: Account, principal: Principal, access: Access) -> Iterator[str]:
+    if enforcement.imagined(account, principal, access).allowed:
+        who = principal.service or principal.role_arn.rsplit("/", 1)[-1]
+        about = ", ".join(f"{key} {values[0]}" for key, values in access.context)
+        yield f"{who} may {access.action} on {access.resource} with {about}"

@@ -1,0 +1,133 @@
+"""A short life: every sixth flight, and a March in which late and punctual are swapped, so that it alarms in days."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from config.delivery import load_delivery
+from config.schema import load, load_environments
+from rehearsal.engine import Account
+from rehearsal.engine.iam import enforcement
+from rehearsal.scenarios.deployment import ROOT, Deployment, synthesise
+from rehearsal.scenarios.expectations import check
+from rehearsal.scenarios.finding import Finding
+from rehearsal.scenarios.load import STANDARD, find
+from rehearsal.scenarios.pushes import Push
+from rehearsal.scenarios.turn import Outcome, Pipeline, Scenario, play
+
+CONFIG = Path(__file__).with_name("short.yaml")
+FLIGHTS = find(STANDARD).scenario(Path())
+SLOW = next(push.changes for push in FLIGHTS.pushes if push.end == "rolled-back")
+SYNTHESISED = (
+    *(
+        "app.py",
+        "cdk.json",
+        ".dockerignore",
+        "config",
+        "domain",
+        "lambdas",
+        "requirements",
+        "stacks",
+        "training",
+    ),
+)
+SIXTH = 6
+MONTHS = ("2013-01", "2013-02", "2013-03")
+END, SLOW_AT = datetime(2013, 3, 3, tzinfo=UTC), datetime(2013, 3, 3, 15, tzinfo=UTC)
+CONFIGURED = {"config/dev.yaml": CONFIG.read_text()}
+"""What the pipeline is to deploy is what its first push brings."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a short life is played from."""
+
+    assembly: Path
+    tables: Path
+
+    @property
+    def environment(self) -> Path:
+        return self.assembly / "assembly-dev"
+
+
+def make(directory: Path) -> Made:
+    """Synthesise the delivery and one environment, as the project has them but for the configuration; write tables."""
+    root = directory / "repository"
+    bytecode = shutil.ignore_patterns("__pycache__", "prod.yaml")
+    for name in SYNTHESISED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, root / name, ignore=bytecode)
+        else:
+            root.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, root / name)
+    (root / ".venv").symlink_to(ROOT / ".venv")
+    for name, text in CONFIGURED.items():
+        (root / name).write_text(text)
+    made = Made(synthesise(directory / "cdk.out", root), directory / "tables")
+    write_tables(made.tables)
+    return made
+
+
+def write_tables(directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for month in MONTHS:
+        source = FLIGHTS.tables / f"{month}.csv.gz"
+        (directory / source.name).write_bytes(_thinned(source, swapped=month == MONTHS[-1]))
+
+
+def _thinned(month: Path, *, swapped: bool) -> bytes:
+    text = io.StringIO()
+    with gzip.open(month, "rt", newline="") as file:
+        rows = csv.DictReader(file)
+        writer = csv.DictWriter(text, rows.fieldnames or [], lineterminator="\n")
+        writer.writeheader()
+        for i, row in enumerate(rows):
+            if i % SIXTH == 0:
+                writer.writerow({**row, "late": str(1 - int(row["late"]))} if swapped else row)
+    return gzip.compress(text.getvalue().encode(), mtime=0)
+
+
+def scenario(tables: Path) -> Scenario:
+    return replace(FLIGHTS, name="short", tables=tables, end=END, retrains=1, pushes=())
+
+
+Look = Callable[[Outcome], None]
+
+
+def nowhere(_: Outcome) -> None:
+    """Looks at nothing."""
+
+
+def live(made: Made, directory: Path, look: Look = nowhere) -> list[Finding]:
+    """Deployed directly, two days long: what is expected of it, and whether it came."""
+    return _play(made, directory, scenario(made.tables), None, look)
+
+
+def live_by_push(made: Made, directory: Path, look: Look = nowhere) -> list[Finding]:
+    """The same by the delivery pipeline, and on the day after a release that must be rolled back."""
+    delivery = load_delivery(ROOT / "config", load_environments(ROOT / "config"))
+    if delivery is None:
+        raise SystemExit("config/delivery.yaml names no environment: there is no pipeline to push to")
+    slow = Push(SLOW_AT, "a model that is slow under load", "rolled-back", SLOW)
+    played = replace(scenario(made.tables), pushes=(slow,))
+    return _play(made, directory, played, Pipeline(delivery, made.assembly, first_changes=CONFIGURED), look)
+
+
+def _play(
+    made: Made, directory: Path, played: Scenario, pipeline: Pipeline | None, look: Look
+) -> list[Finding]:
+    config = load(CONFIG)
+    start = played.start - timedelta(hours=2)
+    with Account(start=start, directory=directory, region=config.region) as account:
+        enforcement.record(account)
+        deployment = Deployment(account, config, made.environment)
+        outcome = play(deployment, played, pipeline)
+        look(outcome)
+        return check(outcome)

@@ -1,0 +1,86 @@
+"""Who must not get in: each way in that a policy leaves open is named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from rehearsal.engine import Account
+from rehearsal.scenarios.strangers import check_strangers
+
+VERSION = "2012-10-17"
+NO_TLS = {
+    "Effect": "Deny",
+    "Principal": {"AWS": "*"},
+    "Action": "sqs:*",
+    "Resource": "*",
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
+FOR_RULES = {
+    "Effect": "Allow",
+    "Principal": {"Service": "events.amazonaws.com"},
+    "Action": "sqs:SendMessage",
+    "Resource": "*",
+}
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Iterator[Account]:
+    with Account(start=datetime(2026, 1, 1, tzinfo=UTC), directory=tmp_path) as made:
+        yield made
+
+
+def red(account: Account, *statements: dict[str, Any]) -> dict[str, str]:
+    """What is found about a queue of ours with these statements, beside one of a neighbour without any."""
+    sqs = account.client("sqs")
+    policy = {"Policy": json.dumps({"Version": VERSION, "Statement": list(statements)})}
+    sqs.create_queue(QueueName="ours-letters", Attributes=policy)
+    sqs.create_queue(QueueName="neighbour")
+    deployment: Any = SimpleNamespace(account=account, config=SimpleNamespace(name="ours"))
+    found = check_strangers(SimpleNamespace(deployment=deployment))  # type: ignore[arg-type]
+    return {one.expectation: one.where for one in found if not one.held}
+
+
+def rule(source: str) -> dict[str, Any]:
+    return {**FOR_RULES, "Condition": {"ArnEquals": {"aws:SourceArn": source}}}
+
+
+def test_a_queue_that_names_its_rule_and_wants_tls_lets_nobody_else_in(account: Account) -> None:
+    assert red(account, NO_TLS, rule("arn:aws:events:us-east-1:123456789012:rule/ours")) == {}
+
+
+def test_a_queue_that_answers_without_tls_is_named(account: Account) -> None:
+    assert "ours-letters" in red(account)["nothing answers without TLS"]
+
+
+def test_a_deny_that_is_not_about_tls_only_is_no_way_in_and_an_allow_is_no_deny(account: Account) -> None:
+    allowing = {**NO_TLS, "Effect": "Allow", "Condition": {"Bool": {"aws:SecureTransport": "true"}}}
+    assert "nothing answers without TLS" in red(account, allowing)
+
+
+def test_a_queue_that_takes_every_rule_s_events_takes_a_neighbour_s_and_another_account_s(
+    account: Account,
+) -> None:
+    found = red(account, NO_TLS, FOR_RULES)
+    assert "events.amazonaws.com may sqs:SendMessage" in found["no rule of a neighbour gets in"]
+    assert "999999999999" in found["no service gets in for another account"]
+
+
+def test_a_role_that_hands_any_role_to_any_service_is_named(account: Account) -> None:
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    iam = account.client("iam")
+    iam.create_role(
+        RoleName="ours-role", AssumeRolePolicyDocument=json.dumps({"Version": VERSION, "Statement": [trust]})
+    )
+    passing = {
+        "Version": VERSION,
+        "Statement": [{"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*"}],
+    }
+    iam.put_role_policy(RoleName="ours-role", PolicyName="p", PolicyDocument=json.dumps(passing))
+    assert "iam:PassRole" in red(account, NO_TLS)["no role reaches into a neighbour's things"]

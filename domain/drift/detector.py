@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from domain.drift import evidence as evidences
 from domain.drift import season
 from domain.drift.evidence import Betting, Evidence
 from domain.drift.grid import Floats
 from domain.drift.scores import long_run_variance, normal_scores, own_scores
-from domain.drift.season import Season
+from domain.drift.season import Layout, Season
 from domain.drift.signals import CORRELATION, FEATURE, LOSS, PREDICTION, Signal
 from domain.drift.windows import HOURS_A_DAY, Window
 
@@ -30,7 +29,9 @@ LAG_HOURS = 48
 LAG_DAYS = 7
 DAYS_OF_REFERENCE = 28
 WINDOW_HOURS = (1, 6, 12, 24)
-"""What a window may last, if autocorrelation asks for more than an hour."""
+"""What a window may last: the shortest in which signals are not `autocorrelated`."""
+MEMORY = 3.0
+"""Long-run variance, of one window's."""
 
 
 class TooYoungError(ValueError):
@@ -78,11 +79,11 @@ class Detector:
 
     def scores(self, windows: Sequence[Window], values: Floats) -> Floats:
         """(windows, all signals) of values -> (windows, signals kept) of normal scores; NaN where no value is."""
-        columns, phase, rows = _layout(windows, hourly=self.hourly)
+        layout = Layout.of(windows, hourly=self.hourly)
         found = np.full((len(values), len(self.kept)), np.nan)
         for i, j in enumerate(self.kept):
             known = np.isfinite(values[:, j])
-            left = self.seasons[i].residuals(values[known, j], columns[known], phase[known], rows[known])
+            left = self.seasons[i].residuals(values[known, j], layout.where(known))
             found[known, i] = normal_scores(self.pools[i], left)
         return found
 
@@ -114,14 +115,15 @@ def fit(
     """
     hourly = window_hours < HOURS_A_DAY
     _old_enough(windows)
-    columns, phase, rows = _layout(windows, hourly=hourly)
+    layout = Layout.of(windows, hourly=hourly)
+    layouts: dict[bytes, Layout] = {}
     enough = np.isfinite(values).sum(0) >= DAYS_OF_REFERENCE
     kept = tuple(int(j) for j in np.flatnonzero(enough))
     lags = LAG_HOURS // window_hours if hourly else LAG_DAYS
     seasons, pools, variances = [], [], []
     for j in kept:
         known = np.isfinite(values[:, j])
-        one, left = season.fit(values[known, j], columns[known], phase[known], rows[known])
+        one, left = season.fit(values[known, j], layouts.setdefault(known.tobytes(), layout.where(known)))
         seasons.append(one)
         pools.append(np.sort(left))
         variances.append(long_run_variance(own_scores(left), lags))
@@ -150,6 +152,6 @@ def _masses(signals: Sequence[Signal]) -> Floats:
     return np.array([MASSES[group] / groups.count(group) for group in groups])
 
 
-def _layout(windows: Sequence[Window], *, hourly: bool) -> tuple[Floats, NDArray[np.int64], Floats]:
-    rows = np.array([float(window.counts.rows) for window in windows])
-    return season.design(windows, hourly=hourly), season.phases(windows, hourly=hourly), rows
+def autocorrelated(detector: Detector) -> bool:
+    """Does one signal in ten remember its last windows so well that longer windows are due?"""
+    return float(np.quantile(detector.bets.variance, 0.9)) > MEMORY

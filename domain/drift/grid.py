@@ -18,7 +18,7 @@ FAR_BELOW, BELOW, FIRST, ABOVE, FAR_ABOVE, MISSING, UNREADABLE, CELLS = (
     *(0, 1, 2), *range(INSIDE + 2, INSIDE + 7),
 )  # fmt: skip
 """The cells of a grid: FIRST to ABOVE - 1 are inside; far is more than the grid's own width outside."""
-TAIL, MARGIN = 0.0005, 0.05
+TAIL, MARGIN, NARROWEST = 0.0005, 0.05, 1e-6
 SKEWED = 4
 
 
@@ -40,34 +40,21 @@ class NumberGrid:
     scale: float = 0.0
 
     @cached_property
-    def _ends(self) -> tuple[float, float]:
-        """Where the first cell begins and the last one ends, on the scale on which they are equally wide."""
-        low, high = float(self._scaled(np.array(self.low))), float(self._scaled(np.array(self.high)))
-        return low, high
-
-    def _scaled(self, values: Floats) -> Floats:
-        return np.arcsinh((values - self.centre) / self.scale) if self.scale else values
-
-    @cached_property
     def edges(self) -> Floats:
         """The 1,025 edges, between those beyond which a value is far outside."""
-        first, last = self._ends
-        inner = [first + (last - first) * k / INSIDE for k in range(INSIDE + 1)]
+        low, high = self.low, self.high
         if self.scale:  # twelve digits, since libraries differ in the last one of sinh
-            inner = [float(f"{self.centre + self.scale * math.sinh(step):.12g}") for step in inner]
-        width = self.high - self.low
-        return np.maximum.accumulate([self.low - width, *inner, self.high + width])
+            first, last = (math.asinh((end - self.centre) / self.scale) for end in (low, high))
+            steps = (first + (last - first) * k / INSIDE for k in range(INSIDE + 1))
+            inner = [float(f"{self.centre + self.scale * math.sinh(step):.12g}") for step in steps]
+        else:
+            inner = [low + (high - low) * k / INSIDE for k in range(INSIDE + 1)]
+        return np.maximum.accumulate([2 * low - high, *inner, 2 * high - low])
 
     def cells(self, values: Floats) -> Cells:
-        """The cell of each value; NaN is missing. A guess by arithmetic, and the edges decide."""
-        first, last = self._ends
-        missing = np.isnan(values)
-        known = np.where(missing, self.low, values)
-        guess = np.clip((self._scaled(known) - first) * (INSIDE / (last - first)) + FIRST, 1, ABOVE)
-        found = guess.astype(np.int64)
-        found += known >= self.edges[found]
-        found -= known < self.edges[found - 1]
-        return np.where(missing, MISSING, found)
+        """The cell of each value; NaN is missing."""
+        found = np.searchsorted(self.edges, values, side="right")
+        return np.where(np.isnan(values), MISSING, found)
 
 
 def number_grid(values: Floats) -> NumberGrid:
@@ -92,7 +79,7 @@ def number_grid(values: Floats) -> NumberGrid:
     margin = MARGIN * (high - low)
     plain = NumberGrid(low - margin, high + margin)
     centre = middle
-    scale = min(middle - quarter, three - middle) or three - quarter or margin
+    scale = max(min(middle - quarter, three - middle), (high - low) * NARROWEST)
     first, last = (math.asinh((end - centre) / scale) for end in (low, high))
     margin = MARGIN * (last - first)
     low, high = (centre + scale * math.sinh(step) for step in (first - margin, last + margin))

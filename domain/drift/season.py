@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,31 @@ def phases(windows: Sequence[Window], *, hourly: bool) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True)
+class Layout:
+    """When some windows were, and their rows; solved once for all signals that are known in them."""
+
+    columns: Floats
+    phase: NDArray[np.int64]
+    rows: Floats
+
+    @classmethod
+    def of(cls, windows: Sequence[Window], *, hourly: bool) -> Layout:
+        rows = np.array([float(window.counts.rows) for window in windows])
+        return cls(design(windows, hourly=hourly), phases(windows, hourly=hourly), rows)
+
+    def where(self, known: NDArray[np.bool_]) -> Layout:
+        return self if known.all() else Layout(self.columns[known], self.phase[known], self.rows[known])
+
+    @cached_property
+    def inverse(self) -> Floats:
+        return np.asarray(np.linalg.pinv(self.columns), float)
+
+    @cached_property
+    def leverage(self) -> Floats:
+        return np.asarray(np.minimum(np.einsum("ij,ji->i", self.columns, self.inverse), 0.99))
+
+
+@dataclass(frozen=True)
 class Season:
     """One signal's expected value and scale by season."""
 
@@ -47,20 +73,18 @@ class Season:
     rows: Floats
     """(24,): the usual rows of a window by phase."""
 
-    def residuals(self, x: Floats, columns: Floats, phase: NDArray[np.int64], rows: Floats) -> Floats:
+    def residuals(self, x: Floats, layout: Layout) -> Floats:
         """In units of the scale; a window with fewer rows than usual has a larger one."""
-        return without_rounding(x - columns @ self.coefficients, x) / self.scale(phase, rows)
+        fewer = np.sqrt(np.maximum(1, self.rows[layout.phase] / layout.rows))
+        left = without_rounding(x - layout.columns @ self.coefficients, x)
+        return np.asarray(left / (self.scales[layout.phase] * fewer))
 
-    def scale(self, phase: NDArray[np.int64], rows: Floats) -> Floats:
-        return np.asarray(self.scales[phase] * np.sqrt(np.maximum(1, self.rows[phase] / rows)))
 
-
-def fit(x: Floats, columns: Floats, phase: NDArray[np.int64], rows: Floats) -> tuple[Season, Floats]:
+def fit(x: Floats, layout: Layout) -> tuple[Season, Floats]:
     """The season of one signal over its reference windows, and their leave-one-out residuals."""
-    inverse = np.linalg.pinv(columns)
-    leverage = np.minimum(np.einsum("ij,ji->i", columns, inverse), 0.99)
-    coefficients = inverse @ x
-    left = without_rounding(x - columns @ coefficients, x) / (1 - leverage)
+    phase, rows = layout.phase, layout.rows
+    coefficients = layout.inverse @ x
+    left = without_rounding(x - layout.columns @ coefficients, x) / (1 - layout.leverage)
     usual = np.array(
         [rows[phase == p].mean() if (phase == p).any() else rows.mean() for p in range(HOURS_A_DAY)]
     )

@@ -18,6 +18,7 @@ from domain.profile import CategoryGrid
 F32 = NDArray[np.float32]
 NUMBERS = 30
 SIZES = (3, 5, 10, 20, 50)
+USUAL = 1000
 SEASONAL, LOADED, TOLD = slice(0, 10), slice(10, 30), slice(0, 10)
 """Features with a daily wave; with a common factor; that tell of the outcome."""
 HOURS_OF_TRAINING = 28 * 24
@@ -33,7 +34,7 @@ class World:
 
     null: str
     seed: int
-    rows_an_hour: int = 1000
+    rows_an_hour: int = USUAL
     _state: NDArray[np.float64] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -55,12 +56,13 @@ class World:
         return int(self.random.poisson(base * wave))
 
     def _offset(self) -> NDArray[np.float64]:
-        """What moves all rows of an hour together, and is not drift."""
+        """What moves all rows of an hour together, and is not drift: 1.6 times what chance does."""
+        size = 0.05 * np.sqrt(USUAL / self.rows_an_hour)
         if self.null == "overdispersed":
-            return 0.05 * self.random.standard_normal(NUMBERS)
+            return np.asarray(size * self.random.standard_normal(NUMBERS))
         if self.null.startswith("ar "):
             rho = float(self.null[3:])
-            noise = np.sqrt(1 - rho**2) * 0.05 * self.random.standard_normal(NUMBERS)
+            noise = np.sqrt(1 - rho**2) * size * self.random.standard_normal(NUMBERS)
             self._state = rho * self._state + noise
             return self._state
         return np.zeros(NUMBERS)

@@ -1,0 +1,91 @@
+"""A stream of hours through all rules: which windows each one alarms in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.streams.rules import Distances, Yardstick, adwin, alarms
+from domain.drift.counts import Counts
+from domain.drift.detector import Answer, Detector, fit
+from domain.drift.signals import Training
+from domain.drift.windows import Window
+
+OURS = "Tideline"
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A window without its counts: when, how many rows, its signals and its distances."""
+
+    window: Window
+    signals: Floats
+    distances: Distances | None
+
+
+def light(window: Window) -> Window:
+    """A window that keeps its rows but not its cells: a year of them fits into memory."""
+    none = np.zeros((0, 0), np.int64)
+    return Window(
+        window.first,
+        window.last,
+        Counts(window.counts.rows, none, (), none),
+        window.hour_rows,
+        window.weekday_rows,
+    )
+
+
+def look(training: Training, windows: Iterable[Window], yardstick: Yardstick | None = None) -> list[Seen]:
+    return [
+        Seen(light(w), training.signals(w.counts), yardstick.distances(w.counts) if yardstick else None)
+        for w in windows
+    ]
+
+
+def fitted(
+    training: Training, reference: Sequence[Seen], window_hours: int, per_year: float = 1.0
+) -> Detector:
+    return fit(
+        training.names,
+        [seen.window for seen in reference],
+        np.array([seen.signals for seen in reference]),
+        window_hours=window_hours,
+        false_alarms_per_year=per_year,
+    )
+
+
+def answers(detector: Detector, after: Sequence[Seen]) -> list[Answer]:
+    """The detector's answer to each window; after an alarm the evidence starts anew."""
+    scores = detector.scores([seen.window for seen in after], np.array([seen.signals for seen in after]))
+    evidence, found = detector.begin(), []
+    for number, row in enumerate(scores):
+        evidence, answer = detector.ask(evidence, row, number)
+        found.append(answer)
+        if answer.alarm:
+            evidence = detector.begin()
+    return found
+
+
+def by_rule(
+    training: Training, reference: Sequence[Seen], after: Sequence[Seen], window_hours: int
+) -> dict[str, NDArray[np.bool_]]:
+    """(windows,) of alarms, ours and each other rule's."""
+    detector = fitted(training, reference, window_hours)
+    ours = np.array([answer.alarm for answer in answers(detector, after)])
+    before, now = ([s.distances for s in part if s.distances] for part in (reference, after))
+    score = [signal.name for signal in training.names].index("location of the prediction")
+    stream = np.array([seen.signals[score] for seen in (*reference, *after)])
+    return {
+        OURS: ours,
+        **alarms(before, now, training.counts.rows),
+        "ADWIN on the mean score, written out": adwin(stream)[len(reference) :],
+    }
+
+
+def alarm_days(windows: Sequence[Seen], alarmed: NDArray[np.bool_]) -> int:
+    """How many days had an alarm."""
+    return len({seen.window.last // 24 for seen, alarm in zip(windows, alarmed, strict=True) if alarm})

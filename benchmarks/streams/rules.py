@@ -102,7 +102,7 @@ def _jensen_shannon(p: Floats, q: Floats) -> Floats:
     middle = (p + q) / 2
     with np.errstate(divide="ignore", invalid="ignore"):
         a, b = (np.where(x > 0, x * np.log2(x / middle), 0).sum(-1) for x in (p, q))
-    return np.sqrt(np.maximum(0, (a + b) / 2))
+    return np.asarray(np.sqrt(np.maximum(0, (a + b) / 2)))
 
 
 def _ks(d: float, n: int, m: int) -> float:
@@ -111,7 +111,8 @@ def _ks(d: float, n: int, m: int) -> float:
     x = d * (math.sqrt(size) + 0.12 + 0.11 / math.sqrt(size))
     if x < 0.2:
         return 1.0
-    return min(1.0, max(0.0, sum(2 * (-1) ** (k - 1) * math.exp(-2 * k * k * x * x) for k in range(1, 30))))
+    series = (2 * (-1.0) ** (k - 1) * math.exp(-2 * k * k * x * x) for k in range(1, 30))
+    return float(min(1.0, max(0.0, sum(series))))
 
 
 def _chi2(training: NDArray[np.int64], window: NDArray[np.int64]) -> float:
@@ -137,14 +138,14 @@ RULES = (
     "the same with Bonferroni",
     "PSI above 0.2",
     "NannyML's default, written out",
-    "ADWIN on the mean score, written out",
 )
+ADWIN = "ADWIN on the mean score, written out"
 
 
 def alarms(
     reference: list[Distances], after: list[Distances], training_rows: int
 ) -> dict[str, NDArray[np.bool_]]:
-    """(windows,) of alarms for each rule but ADWIN, which sees a stream."""
+    """(windows,) of alarms for each of RULES."""
     rows = np.array([d.rows for d in after])[:, None]
     largest, p, psi, jensen, wasserstein = (
         np.array([getattr(d, name) for d in after])
@@ -163,7 +164,7 @@ def alarms(
         (psi > 0.2).any(1),
         (jensen > chunks.mean(0) + 3 * chunks.std(0)).any(1),
     )
-    return dict(zip(RULES, found, strict=False))
+    return dict(zip(RULES, found, strict=True))
 
 
 def adwin(values: Floats, *, delta: float = 0.002, longest: int = 2000) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.streams.rules import Distances, Yardstick, adwin, alarms
+from benchmarks.streams.rules import ADWIN, Distances, Yardstick, adwin, alarms
 from domain.drift.counts import Counts
 from domain.drift.detector import Answer, Detector, fit
 from domain.drift.signals import Training
@@ -70,20 +70,15 @@ def answers(detector: Detector, after: Sequence[Seen]) -> list[Answer]:
     return found
 
 
-def by_rule(
-    training: Training, reference: Sequence[Seen], after: Sequence[Seen], window_hours: int
+def others(
+    training: Training, reference: Sequence[Seen], after: Sequence[Seen]
 ) -> dict[str, NDArray[np.bool_]]:
-    """(windows,) of alarms, ours and each other rule's."""
-    detector = fitted(training, reference, window_hours)
-    ours = np.array([answer.alarm for answer in answers(detector, after)])
+    """(windows,) of alarms of each rule in use today."""
     before, now = ([s.distances for s in part if s.distances] for part in (reference, after))
     score = [signal.name for signal in training.names].index("location of the prediction")
     stream = np.array([seen.signals[score] for seen in (*reference, *after)])
-    return {
-        OURS: ours,
-        **alarms(before, now, training.counts.rows),
-        "ADWIN on the mean score, written out": adwin(stream)[len(reference) :],
-    }
+    found = alarms(before, now, training.counts.rows)
+    return {**found, ADWIN: adwin(stream)[len(reference) :]}
 
 
 def alarm_days(windows: Sequence[Seen], alarmed: NDArray[np.bool_]) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-
 from domain.drift.counts import Counts
 from domain.drift.grid import FAR_ABOVE, FAR_BELOW, MISSING, UNREADABLE
 from domain.drift.signals import Training

@@ -46,23 +46,27 @@ def look(training: Training, windows: Iterable[Window], yardstick: Yardstick | N
     ]
 
 
+EVERY = slice(None)
+
+
 def fitted(
-    training: Training, reference: Sequence[Seen], window_hours: int, per_year: float = 1.0
+    training: Training, reference: Sequence[Seen], window_hours: int, *, part: slice = EVERY
 ) -> Detector:
+    """At one false alarm a year; `part` of the signals alone, if wished."""
     return fit(
-        training.names,
+        training.names[part],
         [seen.window for seen in reference],
-        np.array([seen.signals for seen in reference]),
+        np.array([seen.signals[part] for seen in reference]),
         window_hours=window_hours,
-        false_alarms_per_year=per_year,
+        false_alarms_per_year=1,
     )
 
 
-def answers(detector: Detector, after: Sequence[Seen]) -> list[Answer]:
+def answers(detector: Detector, after: Sequence[Seen], *, part: slice = EVERY) -> list[Answer]:
     """The detector's answer to each window; after an alarm the evidence starts anew."""
-    scores = detector.scores([seen.window for seen in after], np.array([seen.signals for seen in after]))
+    values = np.array([seen.signals[part] for seen in after])
     evidence, found = detector.begin(), []
-    for number, row in enumerate(scores):
+    for number, row in enumerate(detector.scores([seen.window for seen in after], values)):
         evidence, answer = detector.ask(evidence, row, number)
         found.append(answer)
         if answer.alarm:

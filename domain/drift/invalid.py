@@ -11,7 +11,7 @@ from domain.drift.signals import Training
 
 ALLOWED = 0.01
 """Of the rows, above the share in training: less than this is nobody's alarm."""
-SIGMAS = 4
+SIGMAS = 3
 KINDS = {"missing": (MISSING,), "unreadable": (UNREADABLE,), "far out of range": (FAR_BELOW, FAR_ABOVE)}
 """Of numbers, by cell; of categories it is what training never saw, and what is missing."""
 
@@ -49,9 +49,9 @@ def faults(training: Training, counts: Counts) -> tuple[Fault, ...]:
 
 
 def too_many(cells: int, rows: int, usual: float) -> bool:
-    """More than the usual share and a hundredth, by four deviations of chance.
+    """More than the usual share and a hundredth, by three deviations of chance.
 
-    >>> [too_many(n, 1000, 0.0) for n in (22, 23)]
+    >>> [too_many(n, 1000, 0.0) for n in (19, 20)]
     [False, True]
     >>> too_many(1, 10, 0.0)
     False

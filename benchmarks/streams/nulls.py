@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.streams.rules import Yardstick
 from benchmarks.streams.runs import Seen, alarm_days, answers, fitted, look, others
 from benchmarks.streams.worlds import HOURS_OF_TRAINING, USUAL, Rows, World, counted, grids, traffic
 from domain.drift.counts import Counts, Grids
 from domain.drift.detector import HOURS_A_YEAR, WINDOW_HOURS, Detector, autocorrelated
+from domain.drift.effects import Yardstick
 from domain.drift.signals import Training
 from domain.drift.windows import windows
 
 ROWS_AN_HOUR = 300
 """Fewer than the 1,000 of the delays, for speed; what moves an hour's rows together is scaled to the same z."""
 LABELS_LATE = 24
-DAYS = 56
+DAYS = 28
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def year(null: str, seed: int, hours: int = HOURS_A_YEAR) -> tuple[int, int]:
 
 
 def others_a_year(null: str, seed: int) -> dict[str, float]:
-    """Days with an alarm a year of each other rule, from eight weeks of windows of an hour."""
+    """Days with an alarm a year of each other rule, from four weeks of windows of an hour."""
     start = Start.of(null, seed, USUAL)
     reference = start.seen(start.hours, 1, distances=True)
     after = start.seen(traffic(start.world, start.grids, HOURS_OF_TRAINING, 24 * DAYS), 1, distances=True)

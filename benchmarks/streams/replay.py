@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.streams.rules import Yardstick
 from benchmarks.streams.runs import OURS, Seen, answers, fitted, look, others
 from benchmarks.streams.series import Table, day_counts
 from domain.drift.counts import Counts
+from domain.drift.effects import Yardstick
 from domain.drift.signals import Training
 from domain.drift.windows import windows
 

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from domain.drift.counts import Counts
-from domain.drift.grid import MISSING
-from domain.drift.signals import Training
+from domain.drift.effects import Yardstick, cumulative
 
 Floats = NDArray[np.float64]
-DECILES = np.arange(1, 10) / 10
 
 
 @dataclass(frozen=True)
@@ -36,61 +33,22 @@ class Distances:
     """Of numbers alone, in standard deviations of training."""
 
 
-@dataclass(frozen=True)
-class Yardstick:
-    """The training rows' distributions, prepared once."""
-
-    training: Training
-
-    @cached_property
-    def _cumulative(self) -> Floats:
-        return _cumulative(self.training.counts)
-
-    @cached_property
-    def _cuts(self) -> NDArray[np.int64]:
-        """(numbers, 9): the last cell of each decile but the last."""
-        return np.stack([np.searchsorted(row, DECILES - 1e-12) for row in self._cumulative])
-
-    @cached_property
-    def _widths(self) -> Floats:
-        """(numbers, cells - 1): from one cell's middle to the next one's, in standard deviations."""
-        found = []
-        present = self.training.counts.numbers[:-1, :MISSING].astype(float)
-        for grid, tally in zip(self.training.grids.numbers.values(), present, strict=True):
-            edges = grid.edges
-            middles = np.concatenate([[edges[0]], (edges[1:] + edges[:-1]) / 2, [edges[-1]]])
-            mean = tally @ middles / tally.sum()
-            deviation = math.sqrt(tally @ (middles - mean) ** 2 / tally.sum())
-            found.append(np.diff(middles) / (deviation or 1.0))
-        return np.stack(found)
-
-    def _shares(self, cumulative: Floats) -> Floats:
-        at = np.take_along_axis(cumulative, self._cuts, 1)
-        ones = np.ones((len(at), 1))
-        return np.diff(np.hstack([0 * ones, at, ones]), axis=1)
-
-    def distances(self, counts: Counts) -> Distances:
-        now, before, n, m = _cumulative(counts), self._cumulative, counts.rows, self.training.counts.rows
-        gap = np.abs(now - before)
-        largest = gap.max(1)
-        p, q = self._shares(before), self._shares(now)
-        pairs = list(zip(self.training.counts.categories, counts.categories, strict=True))
-        mixes = [(a / max(a.sum(), 1), b / max(b.sum(), 1)) for a, b in pairs]
-        return Distances(
-            rows=n,
-            largest=np.array([*largest, *(float(np.abs(a - b).max()) for a, b in mixes)]),
-            p_values=np.array([*(_ks(d, n, m) for d in largest), *(_chi2(a, b) for a, b in pairs)]),
-            psi=np.array([*_psi(p, q), *(float(_psi(a, b)) for a, b in mixes)]),
-            jensen_shannon=np.array(
-                [*_jensen_shannon(p, q), *(float(_jensen_shannon(a, b)) for a, b in mixes)]
-            ),
-            wasserstein=(gap[:, :-1] * self._widths).sum(1),
-        )
-
-
-def _cumulative(counts: Counts) -> Floats:
-    present = counts.numbers[:-1, :MISSING].astype(float)
-    return np.asarray(np.cumsum(present, 1) / np.maximum(present.sum(1, keepdims=True), 1))
+def distances(yardstick: Yardstick, counts: Counts) -> Distances:
+    now, before = cumulative(counts), yardstick.cumulative
+    n, m = counts.rows, yardstick.training.counts.rows
+    gaps = np.abs(now - before)
+    largest = gaps.max(1)
+    p, q = yardstick.deciles(before), yardstick.deciles(now)
+    pairs = list(zip(yardstick.training.counts.categories, counts.categories, strict=True))
+    mixes = [(a / max(a.sum(), 1), b / max(b.sum(), 1)) for a, b in pairs]
+    return Distances(
+        rows=n,
+        largest=np.array([*largest, *(float(np.abs(a - b).max()) for a, b in mixes)]),
+        p_values=np.array([*(_ks(d, n, m) for d in largest), *(_chi2(a, b) for a, b in pairs)]),
+        psi=np.array([*_psi(p, q), *(float(_psi(a, b)) for a, b in mixes)]),
+        jensen_shannon=np.array([*_jensen_shannon(p, q), *(float(_jensen_shannon(a, b)) for a, b in mixes)]),
+        wasserstein=yardstick.wasserstein(gaps),
+    )
 
 
 def _psi(p: Floats, q: Floats) -> Floats:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.streams.rules import ADWIN, Distances, Yardstick, adwin, alarms
+from benchmarks.streams.rules import ADWIN, Distances, adwin, alarms, distances
 from domain.drift.counts import Counts
 from domain.drift.detector import Answer, Detector, fit
+from domain.drift.effects import Yardstick
 from domain.drift.signals import Training
 from domain.drift.windows import Window
 
@@ -41,7 +42,7 @@ def light(window: Window) -> Window:
 
 def look(training: Training, windows: Iterable[Window], yardstick: Yardstick | None = None) -> list[Seen]:
     return [
-        Seen(light(w), training.signals(w.counts), yardstick.distances(w.counts) if yardstick else None)
+        Seen(light(w), training.signals(w.counts), distances(yardstick, w.counts) if yardstick else None)
         for w in windows
     ]
 

@@ -39,7 +39,7 @@ class Start:
         numbers, scores = (
             np.concatenate([getattr(rows, name) for rows in some]) for name in ("numbers", "scores")
         )
-        made = grids(Rows(numbers, [], scores, some[0].micro_losses))
+        made = grids(Rows(numbers, [], scores, *[some[0].micro_losses] * 2))
         hours = [(hour, counted(made, rows)) for hour, rows in first if len(rows.scores)]
         profile = sum((counts for _, counts in hours[1:]), hours[0][1])
         return cls(world, made, Training(made, profile), hours, rows_an_hour // 4)

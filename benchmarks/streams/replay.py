@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.streams.rules import RULES
 from benchmarks.streams.runs import OURS, Seen, answers, fitted, look, others
 from benchmarks.streams.series import Table, day_counts
 from domain.drift.counts import Counts
@@ -56,14 +57,19 @@ def play(table: Table, order: Sequence[int]) -> Played:
     return Played(len(after), alarms, carriers)
 
 
-def see(table: Table, trained_on: Sequence[int], order: Sequence[int]) -> tuple[Training, list[Seen]]:
-    """Every day of `order`, against the days that a model was trained on."""
+def see(
+    table: Table, trained_on: Sequence[int], order: Sequence[int], *, start: int = 0, distances: bool = True
+) -> tuple[Training, list[Seen]]:
+    """Every day of `order` from place `start` on, against the days that a model was trained on."""
     grids, counts = day_counts(table, trained_on)
     rows: list[Counts] = [counts[day] for day in trained_on]
     training = Training(grids, sum(rows[1:], rows[0]))
-    days = ((24 * (FIRST_DAY + place), counts[day]) for place, day in enumerate(order))
-    closed = list(windows([*days, (24 * (FIRST_DAY + len(order)), rows[0])], window_hours=24))
-    return training, look(training, closed, Yardstick(training))
+    hours = (24 * (FIRST_DAY + place) for place in range(start, len(order) + 1))
+    last = rows[0]  # it closes the window before it, and stays open itself
+    closed = windows(
+        zip(hours, [*(counts[day] for day in order[start:]), last], strict=True), window_hours=24
+    )
+    return training, look(training, closed, Yardstick(training) if distances else None)
 
 
 NEVER, MONTHLY, BY_LOSS = "never", "every 30 days", f"{OURS}, measured loss alone"
@@ -82,11 +88,12 @@ def retrain(table: Table, when: str) -> Kept:
     length, order = table.reference_days, range(len(table.days))
     begin, runs, lost, rows = length, 0, 0.0, 0
     while begin < len(order):
-        training, seen = see(table, order[begin - length : begin], order)
-        end = begin + _next_run(when, training, seen[begin - length : begin], seen[begin:])
-        for one in seen[begin:end]:
-            lost += float(np.nan_to_num(one.signals[-1])) * one.window.counts.rows
-            rows += one.window.counts.rows
+        latest = order[begin - length : begin]
+        training, seen = see(table, latest, order, start=begin - length, distances=when in RULES)
+        end = begin + _next_run(when, training, seen[:length], seen[length:])
+        for one in seen[length : length + end - begin]:
+            lost += one.window.counts.micro_loss / 1e6
+            rows += one.window.counts.labelled
         runs, begin = runs + (end < len(order)), end
     return Kept(lost / rows, runs)
 

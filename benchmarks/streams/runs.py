@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,15 +29,10 @@ class Seen:
 
 
 def light(window: Window) -> Window:
-    """A window that keeps its rows but not its cells: a year of them fits into memory."""
-    none = np.zeros((0, 0), np.int64)
-    return Window(
-        window.first,
-        window.last,
-        Counts(window.counts.rows, none, (), none),
-        window.hour_rows,
-        window.weekday_rows,
-    )
+    """A window without its cells: a year of them fits into memory."""
+    none, whole = np.zeros((0, 0), np.int64), window.counts
+    sums = Counts(whole.rows, none, (), none, whole.labelled, whole.micro_loss, whole.micro_expected)
+    return replace(window, counts=sums)
 
 
 def look(training: Training, windows: Iterable[Window], yardstick: Yardstick | None = None) -> list[Seen]:

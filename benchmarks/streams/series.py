@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,10 @@ class Table:
     categories: dict[str, NDArray[np.str_]]
     target: NDArray[np.float64] | None
     days: list[NDArray[np.int64]]
+
+    @cached_property
+    def binary(self) -> bool:
+        return self.target is not None and set(self.target[np.isfinite(self.target)]) <= {0.0, 1.0}
 
     @property
     def reference_days(self) -> int:
@@ -126,7 +131,7 @@ def _fit(
     rows = rows[np.isfinite(table.target[rows])]
     rows = np.random.default_rng(0).permutation(rows)[:most_rows]
     how = {"max_iter": 60, "early_stopping": False, "random_state": 0}
-    if set(np.unique(table.target[rows])) <= {0.0, 1.0}:
+    if table.binary:
         chances = HistGradientBoostingClassifier(**how).fit(x[rows], table.target[rows])
         return lambda some: np.asarray(chances.predict_proba(some)[:, -1])
     number = HistGradientBoostingRegressor(**how).fit(x[rows], table.target[rows])
@@ -151,7 +156,9 @@ def day_counts(table: Table, trained_on: Sequence[int]) -> tuple[Grids, list[Cou
     counts = [
         count(
             grids,
-            Batch(matrix[d], [column[d] for column in texts.values()], scored[d], _loss(table, answers, d)),
+            Batch(
+                matrix[d], [column[d] for column in texts.values()], scored[d], *_losses(table, answers, d)
+            ),
         )
         for d in table.days
     ]
@@ -163,8 +170,14 @@ def _cells(grid: CategoryGrid, values: NDArray[np.str_]) -> NDArray[np.int64]:
     return np.asarray(np.array([grid.cell(kind) for kind in kinds], np.int64)[codes])
 
 
-def _loss(table: Table, answers: NDArray[np.float64], rows: NDArray[np.int64]) -> list[int]:
+def _losses(
+    table: Table, answers: NDArray[np.float64], rows: NDArray[np.int64]
+) -> tuple[list[int], list[int]]:
+    """Of the rows whose outcome is known: the loss, and the loss that the answer led to expect."""
     if table.target is None:
-        return []
+        return [], []
     known = rows[np.isfinite(table.target[rows])]
-    return [int(x) for x in np.rint(1e6 * (answers[known] - table.target[known]) ** 2)]
+    answer = answers[known]
+    lost = np.rint(1e6 * (answer - table.target[known]) ** 2)
+    expected = np.rint(1e6 * answer * (1 - answer)) if table.binary else np.zeros_like(answer)
+    return lost.astype(int).tolist(), expected.astype(int).tolist()

@@ -88,9 +88,10 @@ class World:
         score = _sigmoid(_before(x))
         labelled = random.random(n) < LABELLED
         losses = np.rint(1e6 * (score[labelled] - outcome[labelled]) ** 2).astype(np.int64)
+        expected = np.rint(1e6 * score[labelled] * (1 - score[labelled])).astype(np.int64)
         if shift == "nulls":
             x[random.random(n) < 0.05, 3] = np.nan
-        return Rows(x, self._categories(n, hour, seasonal, shift), score, losses)
+        return Rows(x, self._categories(n, hour, seasonal, shift), score, losses, expected)
 
     def _correlate(self, x: F32, shift: str) -> None:
         load = np.full(NUMBERS, 0.5, np.float32)
@@ -131,6 +132,7 @@ class Rows:
     categories: list[NDArray[np.int64]]
     scores: NDArray[np.float64]
     micro_losses: NDArray[np.int64]
+    micro_expected: NDArray[np.int64]
 
     def observed(self) -> NDArray[np.float64]:
         """As a client sends them: five lognormal columns, five of counts, five with heavy tails."""
@@ -174,8 +176,11 @@ def counted(grids: Grids, rows: Rows) -> Counts:
     columns = np.ascontiguousarray(rows.observed().T)
     pairs = zip(grids.numbers.values(), columns, strict=True)
     cells = np.column_stack([grid.cells(column) for grid, column in pairs])
-    losses = [int(loss) for loss in rows.micro_losses]
-    return count(grids, Batch(cells, rows.categories, grids.prediction.cells(rows.scores), losses))
+    answers = grids.prediction.cells(rows.scores)
+    return count(
+        grids,
+        Batch(cells, rows.categories, answers, rows.micro_losses.tolist(), rows.micro_expected.tolist()),
+    )
 
 
 def traffic(

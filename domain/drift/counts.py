@@ -45,6 +45,8 @@ class Counts:
     labelled: int = 0
     micro_loss: int = 0
     """Summed loss of the labelled rows in millionths."""
+    micro_expected: int = 0
+    """The sum that the answers themselves led to expect, in millionths (`domain.loss.expected_loss`)."""
 
     def __add__(self, more: Counts) -> Counts:
         pairs = zip(self.categories, more.categories, strict=True)
@@ -55,6 +57,7 @@ class Counts:
             self.products + more.products,
             self.labelled + more.labelled,
             self.micro_loss + more.micro_loss,
+            self.micro_expected + more.micro_expected,
         )
 
     def __eq__(self, other: object) -> bool:
@@ -63,20 +66,25 @@ class Counts:
     def __hash__(self) -> int:
         return hash(self._key)
 
+    @property
+    def _sums(self) -> tuple[int, ...]:
+        return self.rows, self.labelled, self.micro_loss, self.micro_expected
+
     @cached_property
     def _key(self) -> tuple[object, ...]:
         arrays = (self.numbers, *self.categories, self.products)
-        return (self.rows, self.labelled, self.micro_loss, *(array.tobytes() for array in arrays))
+        return (*self._sums, *(array.tobytes() for array in arrays))
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows as cells: (rows, numbers), a column a category, the predictions' cells; losses of labelled rows."""
+    """Rows as cells: (rows, numbers), a column a category, the predictions' cells; of labelled rows the losses."""
 
     numbers: Cells
     categories: Sequence[Cells]
     predictions: Cells
     micro_losses: Sequence[int] = ()
+    micro_expected: Sequence[int] = ()
 
 
 def count(grids: Grids, batch: Batch) -> Counts:
@@ -95,7 +103,8 @@ def count(grids: Grids, batch: Batch) -> Counts:
         tuple(np.bincount(cells, minlength=grid.size).astype(np.int64) for cells, grid in categories),
         products,
         len(batch.micro_losses),
-        sum(int(loss) for loss in batch.micro_losses),
+        sum(map(int, batch.micro_losses)),
+        sum(map(int, batch.micro_expected)),
     )
 
 

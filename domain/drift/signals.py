@@ -43,7 +43,7 @@ class Training:
         mixes = [Signal(f"mix of {n}", n, FEATURE, True) for n in self.grids.categories]
         answers = [Signal(f"{kind} of the prediction", PREDICTION, PREDICTION) for kind in KINDS]
         correlation = Signal("correlation", CORRELATION, CORRELATION, True)
-        return (*numbers, *mixes, correlation, *answers, Signal("loss", LOSS, LOSS, True))
+        return (*numbers, *mixes, correlation, *answers, Signal("loss beyond expectation", LOSS, LOSS, True))
 
     @cached_property
     def _ranks(self) -> Floats:
@@ -62,7 +62,8 @@ class Training:
             spread = (present * np.abs(self._ranks - 0.5)).sum(1) / rows
         mixes = [mix_distance(a, b) for a, b in zip(self.counts.categories, counts.categories, strict=True)]
         features = slice(0, len(rows) - 1)
-        loss = counts.micro_loss / counts.labelled / 1e6 if counts.labelled else np.nan
+        excess = counts.micro_loss - counts.micro_expected
+        loss = excess / counts.labelled / 1e6 if counts.labelled else np.nan
         return np.array(
             [
                 *location[features],

@@ -37,7 +37,7 @@ def counted(rows: list[tuple[float, float, int, float, int]]) -> Counts:
     hour, delay, dest, score, loss = zip(*rows, strict=True)
     values = zip(GRIDS.numbers.values(), (hour, delay), strict=True)
     cells = np.column_stack([grid.cells(np.array(column)) for grid, column in values])
-    return count(GRIDS, Batch(cells, [np.array(dest)], GRIDS.prediction.cells(np.array(score)), loss))
+    return count(GRIDS, Batch(cells, [np.array(dest)], GRIDS.prediction.cells(np.array(score)), loss, loss))
 
 
 @given(ROWS, st.randoms(use_true_random=False), st.integers(1, 5))

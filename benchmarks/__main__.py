@@ -25,7 +25,7 @@ def main() -> int:
     Path(HERE / "RESULTS.md").write_text(render())
     for claim in claims:
         print(
-            f"{claim.claim}: {claim.ours:g} {claim.unit}; {claim.peer_name}: {claim.peer:g}; ratio {claim.ratio:.2f}"
+            f"{claim.claim}: {claim.ours:g} {claim.unit}; {claim.peer_name}: {claim.peer:g}; ratio {claim.ratio}"
         )
     return 0
 

@@ -24,17 +24,15 @@ class Claim:
     date: str = ""
 
     @property
-    def ratio(self) -> float:
-        """Ours over the peer's; below 1 is better where less is better."""
-        return self.ours / self.peer
+    def ratio(self) -> float | None:
+        """Ours over the peer's; below 1 is better where less is better. None where the peer has nothing."""
+        return round(self.ours / self.peer, 4) if self.peer else None
 
 
 def write(name: str, claims: Sequence[Claim]) -> None:
     RESULTS.mkdir(exist_ok=True)
     today = datetime.now(UTC).strftime("%Y-%m-%d")
-    rows = [
-        {**asdict(claim), "ratio": round(claim.ratio, 4), "date": claim.date or today} for claim in claims
-    ]
+    rows = [{**asdict(claim), "ratio": claim.ratio, "date": claim.date or today} for claim in claims]
     (RESULTS / f"{name}.json").write_text(json.dumps(rows, indent=1) + "\n")
 
 
@@ -51,8 +49,9 @@ def render() -> str:
     for path in sorted(RESULTS.glob("*.json")):
         for row in json.loads(path.read_text()):
             against = f"{row['peer']:g} ({row['peer_name']})"
+            ratio = "-" if row["ratio"] is None else f"{row['ratio']:.2f}"
             lines.append(
-                f"| {path.stem} | {row['claim']} | {row['ours']:g} | {against} | {row['unit']} | {row['ratio']:.2f} "
+                f"| {path.stem} | {row['claim']} | {row['ours']:g} | {against} | {row['unit']} | {ratio} "
                 f"| {row['date']} |"
             )
     return "\n".join(lines) + "\n"

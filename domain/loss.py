@@ -28,6 +28,17 @@ def row_loss(task: str, prediction: float, target: float) -> float:
     return (prediction - target) ** 2
 
 
+def expected_loss(task: str, prediction: float) -> float:
+    """The loss that an answer itself leads to expect: of a probability p it is p (1 - p), of a number nothing is known.
+
+    On a stormy day a good model is wrong more often and says so; what lies beyond its expectation is the model's fault.
+
+    >>> expected_loss("binary", 0.25), expected_loss("regression", 10.0)
+    (0.1875, 0.0)
+    """
+    return prediction * (1 - prediction) if task == "binary" else 0.0
+
+
 def mean_loss(task: str, predictions: Sequence[float], targets: Sequence[float]) -> float:
     """The mean of the rows' losses.
 

@@ -91,6 +91,11 @@ class Serving(Part):
     release: Release = Release()
 
 
+class Prices(Part):
+    estimates: Literal["use", "refuse"] = "use"
+    """Whether a type may be chosen whose price is only estimated from EC2's."""
+
+
 class Monitoring(Part):
     window_days: Annotated[int, Field(ge=1, le=90)] = 14
     """Days of labels in the measured loss."""
@@ -132,6 +137,7 @@ class Config(Part):
     gate: Gate = Gate()
     serving: Serving = Serving()
     monitoring: Monitoring = Monitoring()
+    prices: Prices = Prices()
     bring: Bring = Bring()
 
 

@@ -24,6 +24,8 @@ class Workload:
     volume_encrypted: bool = True
     minutes_on_one_vcpu: float | None = None
     deadline_minutes: float | None = None
+    use_estimates: bool = True
+    """Whether a type may win whose price is only estimated."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Candidate:
     usd_per_hour: float
     expected_minutes: float | None
     expected_usd: float
+    price_is_estimated: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,8 @@ def refusal(instance: InstanceType, workload: Workload) -> str | None:
         return f"its architecture is {instance.architecture}; the image is {workload.architecture}"
     if workload.volume_encrypted and instance.local_nvme:
         return "its local NVMe disk takes no KMS volume key"
+    if instance.estimated and not workload.use_estimates:
+        return "its price is only estimated from EC2's; `prices.estimates: use` would allow it"
     if instance.memory_gib < workload.memory_gib:
         return f"memory: {instance.memory_gib:g} GiB is below {workload.memory_gib:g} GiB"
     if instance.vcpus < workload.vcpus:
@@ -83,10 +88,14 @@ def refusal(instance: InstanceType, workload: Workload) -> str | None:
 
 def _cost(instance: InstanceType, workload: Workload) -> Candidate:
     if workload.minutes_on_one_vcpu is None:
-        return Candidate(instance.name, instance.usd_per_hour, None, instance.usd_per_hour)
+        return Candidate(
+            instance.name, instance.usd_per_hour, None, instance.usd_per_hour, instance.estimated
+        )
     minutes = expected_minutes(workload.minutes_on_one_vcpu, instance.vcpus)
     usd = instance.usd_per_hour * (BILLED_START_MINUTES + minutes) / 60
-    return Candidate(instance.name, instance.usd_per_hour, round(minutes, 2), round(usd, 6))
+    return Candidate(
+        instance.name, instance.usd_per_hour, round(minutes, 2), round(usd, 6), instance.estimated
+    )
 
 
 def _nearest(book: PriceBook, workload: Workload) -> str:

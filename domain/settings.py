@@ -57,6 +57,7 @@ class CheckDriftSettings(Settings):
 @dataclass(frozen=True)
 class ChooseInstanceSettings(Settings):
     region: str
+    estimates: str
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from domain.instances import Workload, choose
-from domain.prices import PriceBook, parse_prices
+from domain.prices import PriceBook, freshness, parse_prices
 from domain.settings import ChooseInstanceSettings
 
 PRICES = Path(__file__).resolve().parents[1] / "config" / "prices"
@@ -19,8 +20,14 @@ def price_book(region: str) -> PriceBook:
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{workload} -> {candidates, refused, prices_as_of}, cheapest first; {price_of: [types]} -> {type: its price}."""
-    book = price_book(ChooseInstanceSettings.from_env(os.environ).region)
+    """{workload} -> {candidates, refused, prices_as_of, prices}, cheapest first; {price_of: [types]} -> {type: price}.
+
+    `prices` says how old the table is.
+    """
+    settings = ChooseInstanceSettings.from_env(os.environ)
+    book = price_book(settings.region)
     if "price_of" in event:
         return {name: book[name].usd_per_hour for name in event["price_of"]}
-    return asdict(choose(book, Workload(**event["workload"])))
+    workload = Workload(**{**event["workload"], "use_estimates": settings.estimates == "use"})
+    age = freshness(book.as_of, datetime.now(UTC).date())
+    return {**asdict(choose(book, workload)), "prices": asdict(age)}

@@ -137,12 +137,14 @@ def _choose(
     reason = (
         f"{winner['instance_type']} is the cheapest {component} type that fits: "
         f"{winner['expected_usd']:.4f} USD a job"
+        + (", by a price estimated from EC2's" if winner["price_is_estimated"] else "")
     )
+    old = answer["prices"]["reason"]
     decision = Decision(
         "instance",
         winner["instance_type"],
         "cheapest-that-fits",
-        (reason,),
+        (reason, old) if old else (reason,),
         {"workload": asdict(workload), **answer},
     )
     ledger.record(decision, subject=f"{request.run_id(settings.deployment)}/{component}", now=now)

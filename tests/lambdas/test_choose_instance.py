@@ -1,4 +1,5 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,11 +10,13 @@ from domain.settings import ChooseInstanceSettings
 from lambdas import choose_instance
 from tests.lambdas.local import Local
 
-SETTINGS = ChooseInstanceSettings(region="us-east-1")
+SETTINGS = ChooseInstanceSettings(region="us-east-1", estimates="use")
 
 
-def choose(local: Local, event: dict[str, Any]) -> dict[str, Any]:
-    return local.run(choose_instance, SETTINGS, event)
+def choose(
+    local: Local, event: dict[str, Any], settings: ChooseInstanceSettings = SETTINGS
+) -> dict[str, Any]:
+    return local.run(choose_instance, settings, event)
 
 
 def test_the_cheapest_type_comes_first_and_each_other_one_has_its_cost_or_its_reason(local: Local) -> None:
@@ -39,3 +42,25 @@ def test_a_type_without_a_price_is_refused(local: Local) -> None:
 def test_a_workload_that_nothing_fits_is_an_error_with_advice(local: Local) -> None:
     with pytest.raises(NothingFitsError, match="lower memory_gib"):
         choose(local, {"workload": asdict(Workload("Hosting", memory_gib=24_577))})
+
+
+IRELAND = replace(SETTINGS, region="eu-west-1")
+
+
+def test_a_price_that_is_only_estimated_says_so(local: Local) -> None:
+    answer = choose(local, {"workload": asdict(Workload("Hosting", memory_gib=4, vcpus=2))}, IRELAND)
+    assert all(candidate["price_is_estimated"] for candidate in answer["candidates"])
+
+
+def test_estimates_are_refused_where_the_configuration_refuses_them(local: Local) -> None:
+    strict = replace(IRELAND, estimates="refuse")
+    with pytest.raises(NothingFitsError, match="has no x86_64 type for Hosting"):
+        choose(local, {"workload": asdict(Workload("Hosting", memory_gib=4, vcpus=2))}, strict)
+
+
+def test_prices_that_are_old_on_the_day_of_the_choice_are_told(local: Local) -> None:
+    workload = {"workload": asdict(Workload("Hosting", memory_gib=4, vcpus=2))}
+    assert choose(local, workload)["prices"]["verdict"] == "fresh"
+    local.at(datetime(2026, 11, 21, tzinfo=UTC))
+    told = choose(local, workload)["prices"]
+    assert (told["verdict"], told["age_days"]) == ("warn", 55)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +15,8 @@ SURPRISE = 0.05
 """How often a run ends otherwise than its hypothesis says."""
 NEVER_WEIGHT, THRESHOLD_WEIGHT = 4.0, 3.0
 """Before any job: most workloads fail nowhere; some on all that is too small, with a threshold anywhere."""
+
+STEPS_AN_OCTAVE = 4
 
 
 @dataclass(frozen=True)
@@ -29,24 +33,35 @@ class Pattern:
         return self.chances[place] if self.limit is None else float(capacity <= self.limit)
 
 
+def _limits(capacities: Sequence[float]) -> list[float]:
+    """Four thresholds an octave, from where everything fits to where nothing does."""
+    low, high = math.log2(min(capacities)), math.log2(max(capacities))
+    steps = math.ceil((high - low) * STEPS_AN_OCTAVE) + 1
+    return [2 ** (low + (step + 0.5) / STEPS_AN_OCTAVE) for step in range(-STEPS_AN_OCTAVE, steps)]
+
+
 def patterns(configurations: Sequence[Configuration], jobs: Iterable[Job]) -> tuple[Pattern, ...]:
     """Each other workload's own failures, and the general ones: nowhere, everywhere, on the smaller ones."""
     size = len(configurations)
-    order = sorted({one.capacity for one in configurations})
-    found = [Pattern(NEVER_WEIGHT, (0.0,) * size)]
-    for limit in order:
-        chances = tuple(1.0 if one.capacity <= limit else 0.0 for one in configurations)
-        found.append(Pattern(THRESHOLD_WEIGHT / len(order), chances, limit))
     outcomes: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for job in jobs:
         outcomes[job.workload][job.configuration].append(job.failed)
-    for own in outcomes.values():
-        ended = [failed for one in own.values() for failed in one]
-        rate = sum(ended) / len(ended)
-        chances = tuple(
-            sum(own[one.name]) / len(own[one.name]) if one.name in own else rate for one in configurations
-        )
-        found.append(Pattern(1.0, chances))
+    rates = {
+        workload: statistics.mean(failed for one in own.values() for failed in one)
+        for workload, own in outcomes.items()
+    }
+    hit = sum(rate > 0 for rate in rates.values())
+    found = [Pattern(NEVER_WEIGHT + len(rates) - hit, (0.0,) * size)]
+    limits = _limits([one.capacity for one in configurations])
+    for limit in limits:
+        chances = tuple(1.0 if one.capacity <= limit else 0.0 for one in configurations)
+        found.append(Pattern((THRESHOLD_WEIGHT + hit) / len(limits), chances, limit))
+    for workload, own in outcomes.items():
+        if rates[workload] > 0:
+            chances = tuple(
+                statistics.mean(own[one.name]) if one.name in own else rates[workload] for one in configurations
+            )
+            found.append(Pattern(1.0, chances))
     return tuple(found)
 
 

@@ -10,6 +10,7 @@ from benchmarks.selecting.table import Table, Task
 from domain.failures import Pattern, failure_chances, patterns
 from domain.finished_jobs import Job
 from domain.learned_choice import Outlook, next_configuration
+from domain.memory_cliff import mark_cliffs
 from domain.runtime_model import Configuration, Shape, predict, shape_of
 
 
@@ -27,7 +28,7 @@ class Learned:
     def of(cls, table: Table, task: Task) -> Learned:
         others = [job for job in table.jobs if job.workload != task.workload]
         configurations = [table.configurations[name] for name in sorted(task.usd)]
-        return cls(task, configurations, shape_of(configurations, others), patterns(configurations, others))
+        return cls(task, configurations, shape_of(configurations, others), patterns(configurations, mark_cliffs(others)))
 
     def choose(self, run: int) -> str:
         beliefs, _ = predict(self.shape, self.own, self.task.size)

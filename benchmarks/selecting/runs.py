@@ -13,6 +13,7 @@ from benchmarks.selecting.table import Table, Task
 from domain.failures import failure_chances, patterns
 from domain.finished_jobs import Job
 from domain.learned_choice import MAX_MISS_CHANCE, miss_chance
+from domain.memory_cliff import mark_cliffs
 from domain.runtime_model import predict, shape_of
 
 RUNS, EARLY = 24, 4
@@ -98,6 +99,7 @@ def _outcome(task: Task, name: str) -> float:
 
 def _choose(table: Table, task: Task, jobs: Sequence[Job], deadline: float) -> tuple[str, str]:
     """The learner's choice without a deadline, and with it."""
+    jobs = mark_cliffs(jobs)
     own = [job for job in jobs if job.workload == task.workload]
     others = [job for job in jobs if job.workload != task.workload]
     configurations = [table.configurations[name] for name in sorted(task.usd)]

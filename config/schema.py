@@ -53,6 +53,8 @@ class Training(Part):
     deadline_minutes: Annotated[float, Field(gt=0)] = 60
     max_runtime_minutes: Annotated[int, Field(gt=0, le=7200)] = 60
     """SageMaker stops the job after this; its price is reserved before the start."""
+    explore: Annotated[Literal["off", "on"], BeforeValidator(_on_or_off)] = "off"
+    """Whether a run may try another instance type that may be cheaper for all later ones."""
 
 
 class Gate(Part):

@@ -59,7 +59,8 @@ def patterns(configurations: Sequence[Configuration], jobs: Iterable[Job]) -> tu
     for workload, own in outcomes.items():
         if rates[workload] > 0:
             chances = tuple(
-                statistics.mean(own[one.name]) if one.name in own else rates[workload] for one in configurations
+                statistics.mean(own[one.name]) if one.name in own else rates[workload]
+                for one in configurations
             )
             found.append(Pattern(1.0, chances))
     return tuple(found)

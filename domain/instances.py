@@ -37,6 +37,9 @@ class Candidate:
     expected_minutes: float | None
     expected_usd: float
     price_is_estimated: bool = False
+    minutes_range: tuple[float, float] | None = None
+    """Nine runs in ten lie within; None where no job has ended yet."""
+    usd_range: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Choice:
     candidates: tuple[Candidate, ...]
     refused: tuple[tuple[str, str], ...]
     prices_as_of: str
+    rule: str = "cheapest-that-fits"
+    reasons: tuple[str, ...] = ()
 
     @property
     def winner(self) -> Candidate:
@@ -127,7 +132,19 @@ def choose(book: PriceBook, workload: Workload) -> Choice:
         raise NothingFitsError(f"no instance type fits {workload}: {_nearest(book, workload)}")
     ordered = sorted(fitting, key=lambda c: (c.expected_usd, c.usd_per_hour, c.instance_type))
     refused = tuple((name, reason) for name, reason in sorted(reasons.items()) if reason is not None)
-    return Choice(tuple(ordered), refused, book.as_of.isoformat())
+    return Choice(
+        tuple(ordered), refused, book.as_of.isoformat(), reasons=(why_cheapest(ordered[0], workload),)
+    )
+
+
+def why_cheapest(winner: Candidate, workload: Workload) -> str:
+    """One sentence for the ledger."""
+    unit = "an hour" if winner.expected_minutes is None else "a job"
+    source = ", by a price estimated from EC2's" if winner.price_is_estimated else ""
+    return (
+        f"{winner.instance_type} is the cheapest {workload.component} type that fits: "
+        f"{winner.expected_usd:.4f} USD {unit}{source}"
+    )
 
 
 def micro_usd(usd: float) -> int:

@@ -58,6 +58,7 @@ class CheckDriftSettings(Settings):
 class ChooseInstanceSettings(Settings):
     region: str
     estimates: str
+    explore: str
 
 
 @dataclass(frozen=True)

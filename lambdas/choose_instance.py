@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from domain.instances import Workload, choose
+from domain.instances import Workload
+from domain.job_record import JobRecord
+from domain.learned_instances import History, choose_learned
 from domain.prices import PriceBook, freshness, parse_prices
 from domain.settings import ChooseInstanceSettings
 
@@ -20,9 +22,9 @@ def price_book(region: str) -> PriceBook:
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{workload} -> {candidates, refused, prices_as_of, prices}, cheapest first; {price_of: [types]} -> {type: price}.
+    """{workload, finished?, rows?} -> a choice, cheapest first; {price_of: [types]} -> {type: price an hour}.
 
-    `prices` says how old the table is.
+    `finished` are the ledger's jobs of this component, the latest last; `rows` those of the next one.
     """
     settings = ChooseInstanceSettings.from_env(os.environ)
     book = price_book(settings.region)
@@ -30,4 +32,13 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         return {name: book[name].usd_per_hour for name in event["price_of"]}
     workload = Workload(**{**event["workload"], "use_estimates": settings.estimates == "use"})
     age = freshness(book.as_of, datetime.now(UTC).date())
-    return {**asdict(choose(book, workload)), "prices": asdict(age)}
+    jobs = tuple(JobRecord.from_json(job) for job in event.get("finished", []))
+    history = History(
+        jobs,
+        rows=event.get("rows", 0),
+        keep=jobs[-1].instance_type if jobs and age.verdict == "freeze" else None,
+        explore=settings.explore == "on",
+    )
+    choice = choose_learned(book, workload, history)
+    reasons = (*choice.reasons, age.reason) if age.reason else choice.reasons
+    return {**asdict(choice), "reasons": reasons, "prices": asdict(age)}

@@ -28,9 +28,14 @@ class Learned:
     def of(cls, table: Table, task: Task) -> Learned:
         others = [job for job in table.jobs if job.workload != task.workload]
         configurations = [table.configurations[name] for name in sorted(task.usd)]
-        return cls(task, configurations, shape_of(configurations, others), patterns(configurations, mark_cliffs(others)))
+        return cls(
+            task,
+            configurations,
+            shape_of(configurations, others),
+            patterns(configurations, mark_cliffs(others)),
+        )
 
-    def choose(self, run: int) -> str:
+    def choose(self, run: int, *, explore: bool = True) -> str:
         beliefs, _ = predict(self.shape, self.own, self.task.size)
         chances = failure_chances(self.known, self.configurations, self.own, self.task.size)
         outlooks = [
@@ -39,6 +44,9 @@ class Learned:
                 self.configurations, beliefs.mean, beliefs.variance, chances, strict=True
             )
         ]
+        if not explore:
+            likely = [one.expected / max(1 - one.failure, 1e-6) for one in outlooks]
+            return self.configurations[likely.index(min(likely))].name
         place = {one.name: i for i, one in enumerate(self.configurations)}
         paid = {
             place[job.configuration]: self.task.usd[job.configuration] for job in self.own if not job.failed

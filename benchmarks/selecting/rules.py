@@ -119,7 +119,8 @@ def _features(configurations: Sequence[Configuration]) -> np.ndarray:
         else:
             columns += [[float(value == word) for value in values] for word in sorted(set(map(str, values)))]
     matrix = np.array(columns).T
-    return (matrix - matrix.mean(0)) / (matrix.std(0) + 1e-9)
+    scaled: np.ndarray = (matrix - matrix.mean(0)) / (matrix.std(0) + 1e-9)
+    return scaled
 
 
 def _improvement(features: np.ndarray, seen: list[int], costs: list[float]) -> list[float]:
@@ -142,19 +143,27 @@ def _improvement(features: np.ndarray, seen: list[int], costs: list[float]) -> l
 
 
 def learned(table: Table, task: Task, seed: int) -> Rule:  # noqa: ARG001
-    """The product's learner."""
-    chooser = Learned.of(table, task)
+    """The product's learner, with tries: `training.explore: on`."""
+    return _learned(Learned.of(table, task), explore=True)
 
+
+def learned_without_tries(table: Table, task: Task, seed: int) -> Rule:  # noqa: ARG001
+    """The same, always at the least expected cost: `training.explore: off`, the default."""
+    return _learned(Learned.of(table, task), explore=False)
+
+
+def _learned(chooser: Learned, *, explore: bool) -> Rule:
     def chosen(runs: Runs) -> str:
         if runs:
             chooser.ended(runs[-1])
-        return chooser.choose(len(runs))
+        return chooser.choose(len(runs), explore=explore)
 
     return chosen
 
 
 RULES = {
     "learned": learned,
+    "learned, without tries": learned_without_tries,
     "plain rule": plain_rule,
     "always ml.m5.xlarge": always_default,
     "cheapest per hour": cheapest_per_hour,

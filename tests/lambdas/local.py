@@ -110,7 +110,9 @@ class Local:
         return json.loads(json.dumps(self.functions[name](**payload)))
 
     def _choose(self, **event: Any) -> dict[str, Any]:
-        for name, value in ChooseInstanceSettings(region="us-east-1", estimates="use").to_env().items():
+        for name, value in (
+            ChooseInstanceSettings(region="us-east-1", estimates="use", explore="off").to_env().items()
+        ):
             self._monkeypatch.setenv(name, value)
         return choose_instance.handler(event, None)
 

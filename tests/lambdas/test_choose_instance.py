@@ -10,7 +10,7 @@ from domain.settings import ChooseInstanceSettings
 from lambdas import choose_instance
 from tests.lambdas.local import Local
 
-SETTINGS = ChooseInstanceSettings(region="us-east-1", estimates="use")
+SETTINGS = ChooseInstanceSettings(region="us-east-1", estimates="use", explore="off")
 
 
 def choose(

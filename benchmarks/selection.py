@@ -177,9 +177,13 @@ def text(found: dict[str, Score], grown: Grown | None) -> str:
         )
     if grown:
         lines.append(
-            f"growth, {grown.contexts} contexts: mean regret {grown.regret_mean:.1%} (median {grown.regret_median:.1%}),"
-            f" deadlines missed {grown.misses:.1%}, regret under deadlines median {grown.deadline_regret_median:.1%}; "
-            f"plain rule: regret mean {grown.plain_regret_mean:.1%}, missed {grown.plain_misses:.1%}"
+            f"growth, {grown.contexts} contexts: regret mean {grown.regret_mean:.1%}, median {grown.regret_median:.1%}"
+        )
+        lines.append(
+            f"  deadlines missed {grown.misses:.1%}, regret under deadlines median {grown.deadline_regret_median:.1%}"
+        )
+        lines.append(
+            f"  plain rule: regret mean {grown.plain_regret_mean:.1%}, missed {grown.plain_misses:.1%}"
         )
     return "\n".join(lines)
 

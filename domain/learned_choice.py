@@ -12,6 +12,8 @@ MAX_TRIES = 4
 """Runs of a workload that may be used to learn; after them the cheapest configuration seen is kept."""
 FUTURE_RUNS = 24
 """Runs for which a cheaper configuration pays, once it is found."""
+FAILURE_RUNS = 3.0
+"""What a failed run costs, in runs that end well."""
 MAX_MISS_CHANCE = 0.05
 
 
@@ -50,9 +52,7 @@ def next_configuration(
     A failed run is taken to cost as much as one that ends well, and has to be repeated.
     """
     if not seen_usd:
-        return min(
-            range(len(outlooks)), key=lambda i: (outlooks[i].expected / max(1 - outlooks[i].failure, 1e-6), i)
-        )
+        return cheapest_at_risk(outlooks)
     incumbent = min(seen_usd, key=lambda i: (seen_usd[i], i))
     best = seen_usd[incumbent]
     if len(seen_usd) >= MAX_TRIES or tries >= 2 * MAX_TRIES:
@@ -66,3 +66,15 @@ def next_configuration(
         if score < least:
             chosen, least = i, score
     return chosen
+
+
+def cheapest_at_risk(outlooks: Sequence[Outlook], horizon: int = FUTURE_RUNS) -> int:
+    """The place of the least cost over all coming runs, where a failure costs runs once and then another one is used."""
+    safe = min(one.expected / max(1 - one.failure, 1e-6) for one in outlooks)
+
+    def over_time(one: Outlook) -> float:
+        after_failure = safe + FAILURE_RUNS * one.expected / horizon
+        return (1 - one.failure) * one.expected + one.failure * after_failure
+
+    open_places = [i for i, one in enumerate(outlooks) if one.failure < 1] or list(range(len(outlooks)))
+    return min(open_places, key=lambda i: (over_time(outlooks[i]), i))

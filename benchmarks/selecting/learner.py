@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from benchmarks.selecting.table import Table, Task
 from domain.failures import Pattern, failure_chances, patterns
 from domain.finished_jobs import Job
-from domain.learned_choice import Outlook, next_configuration
+from domain.learned_choice import Outlook, cheapest_at_risk, next_configuration
 from domain.memory_cliff import mark_cliffs
 from domain.runtime_model import Configuration, Shape, predict, shape_of
 
@@ -45,8 +45,7 @@ class Learned:
             )
         ]
         if not explore:
-            likely = [one.expected / max(1 - one.failure, 1e-6) for one in outlooks]
-            return self.configurations[likely.index(min(likely))].name
+            return self.configurations[cheapest_at_risk(outlooks)].name
         place = {one.name: i for i, one in enumerate(self.configurations)}
         paid = {
             place[job.configuration]: self.task.usd[job.configuration] for job in self.own if not job.failed

@@ -69,7 +69,7 @@ def next_configuration(
 
 
 def cheapest_at_risk(outlooks: Sequence[Outlook], horizon: int = FUTURE_RUNS) -> int:
-    """The place of the least cost over all coming runs, where a failure costs runs once and then another one is used."""
+    """The place of the least cost over all coming runs: a failure costs a few runs once, then another one is used."""
     safe = min(one.expected / max(1 - one.failure, 1e-6) for one in outlooks)
 
     def over_time(one: Outlook) -> float:

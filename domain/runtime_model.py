@@ -28,11 +28,11 @@ class Configuration:
 
 LEVEL_SD = 3.0
 """Of a workload's log runtime before one of its jobs ended: nothing is known but the prior's order."""
-SCALING_SD = 0.3
+SCALING_SD = 0.5
 """Of the power of speed by which runtime falls, around the prior's."""
 LIKENESS_SD, OWN_SD = 0.2, 0.3
 """Of what configurations alike have in common, and of each one's own, around what its speed says."""
-PRIOR_WORKLOADS = 4.0
+PRIOR_WORKLOADS = 2.0
 """As many other workloads weigh as much as the prior's covariance."""
 WORD_LIKENESS, NUMBER_REACH = 0.5, 1.5
 

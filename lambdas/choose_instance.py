@@ -40,5 +40,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         explore=settings.explore == "on",
     )
     choice = choose_learned(book, workload, history)
-    reasons = (*choice.reasons, age.reason) if age.reason else choice.reasons
-    return {**asdict(choice), "reasons": reasons, "prices": asdict(age)}
+    answer = asdict(choice)
+    because = [*answer.pop("reasons"), *([age.reason] if age.reason else [])]
+    return {**answer, "because": because, "prices": asdict(age)}

@@ -149,7 +149,7 @@ def _choose(
     answer = aws.invoke(aws.client("lambda"), settings.choose_instance_function, asked)
     winner: dict[str, Any] = answer["candidates"][0]
     decision = Decision(
-        "instance", winner["instance_type"], answer["rule"], tuple(answer["reasons"]), {**asked, **answer}
+        "instance", winner["instance_type"], answer["rule"], tuple(answer["because"]), {**asked, **answer}
     )
     ledger.record(decision, subject=f"{request.run_id(settings.deployment)}/{component}", now=now)
     return winner

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from domain.instances import NothingFitsError, Workload
+from domain.job_record import JobRecord
 from domain.prices import PriceError
 from domain.settings import ChooseInstanceSettings
 from lambdas import choose_instance
@@ -64,3 +65,28 @@ def test_prices_that_are_old_on_the_day_of_the_choice_are_told(local: Local) -> 
     local.at(datetime(2026, 11, 21, tzinfo=UTC))
     told = choose(local, workload)["prices"]
     assert (told["verdict"], told["age_days"]) == ("warn", 55)
+
+
+def finished(instance_type: str, minutes: float, outcome: str = "completed") -> dict[str, Any]:
+    return JobRecord("Training", instance_type, 60 * minutes, outcome, 1000).to_json()
+
+
+JOB = asdict(Workload("Training", memory_gib=4, minutes_on_one_vcpu=10, deadline_minutes=60))
+
+
+def test_jobs_that_ended_are_learned_from_and_the_answer_says_so(local: Local) -> None:
+    answer = choose(local, {"workload": JOB, "finished": [finished("ml.m5.large", 20)], "rows": 1000})
+    assert answer["rule"] == "cheapest-as-learned"
+    assert "learned from 1 finished Training jobs" in answer["because"][1]
+    low, high = answer["candidates"][0]["minutes_range"]
+    assert low < answer["candidates"][0]["expected_minutes"] < high
+
+
+def test_past_90_days_the_last_type_stays_and_it_is_said_why(local: Local) -> None:
+    asked = {"workload": JOB, "finished": [finished("ml.m5.4xlarge", 20)], "rows": 1000}
+    assert choose(local, asked)["candidates"][0]["instance_type"] != "ml.m5.4xlarge"
+    local.at(datetime(2027, 1, 1, tzinfo=UTC))
+    answer = choose(local, asked)
+    assert answer["candidates"][0]["instance_type"] == "ml.m5.4xlarge"
+    assert "ml.m5.4xlarge is kept: the prices are too old" in answer["because"][0]
+    assert "96 days old" in answer["because"][-1]

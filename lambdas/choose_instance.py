@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from domain.alternatives import alternatives
 from domain.instances import Workload
 from domain.job_record import JobRecord
 from domain.learned_instances import History, choose_learned
@@ -41,5 +42,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     )
     choice = choose_learned(book, workload, history)
     answer = asdict(choice)
-    because = [*answer.pop("reasons"), *([age.reason] if age.reason else [])]
+    because = [*answer.pop("reasons"), *alternatives(book, choice, workload)]
+    because += [age.reason] if age.reason else []
     return {**answer, "because": because, "prices": asdict(age)}

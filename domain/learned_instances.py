@@ -54,18 +54,17 @@ def memory_bound_gib(book: PriceBook, jobs: Sequence[Job], rows: int) -> float:
 def _jobs(history: History) -> list[Job]:
     """Those that say something of runtime or memory; a capacity error or a bug says nothing of either."""
     known = [job for job in history.jobs if job.outcome in ("completed", "out-of-memory") and job.rows > 0]
-    return mark_cliffs(
-        [
-            Job(
-                "own",
-                job.instance_type,
-                max(job.billed_seconds, 1.0),
-                job.outcome != "completed",
-                float(job.rows),
-            )
-            for job in known
-        ]
-    )
+    jobs = [
+        Job(
+            "own",
+            job.instance_type,
+            max(job.billed_seconds, 1.0),
+            job.outcome != "completed",
+            float(job.rows),
+        )
+        for job in known
+    ]
+    return mark_cliffs(jobs, least_runs=2)
 
 
 def _configuration(instance: InstanceType) -> Configuration:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -16,6 +16,8 @@ CLIFF = math.log(1.7)
 SCATTERS = 5.0
 """And how often the usual scatter it must be."""
 MAD_TO_SD = 1.48
+SHORTEST_SECONDS = 60.0
+"""A shorter run is mostly its start, and says nothing of memory."""
 
 Level = tuple[float, float]
 """log size, log seconds"""
@@ -58,8 +60,11 @@ def _beyond(own: Sequence[Level], slope: float, threshold: float) -> set[float]:
     return found
 
 
-def mark_cliffs(jobs: Sequence[Job]) -> list[Job]:
-    """The same jobs; those beyond a cliff count as failed. Each workload is judged by its own growth."""
+def mark_cliffs(jobs: Sequence[Job], *, least_runs: int = 1) -> list[Job]:
+    """The same jobs; those beyond a cliff count as failed. Each workload is judged by its own growth.
+
+    With fewer than `least_runs` runs beyond it on a configuration it is taken for chance.
+    """
     workloads: dict[str, list[Job]] = defaultdict(list)
     for job in jobs:
         workloads[job.workload].append(job)
@@ -70,9 +75,15 @@ def mark_cliffs(jobs: Sequence[Job]) -> list[Job]:
         for name, each in levels.items() if usual else ():
             assert usual is not None
             beyond[workload, name] = _beyond(each, *usual)
-    return [
-        replace(
-            job, failed=job.failed or math.log(job.size) in beyond.get((job.workload, job.configuration), ())
-        )
+    fell = [
+        job.seconds >= SHORTEST_SECONDS
+        and math.log(job.size) in beyond.get((job.workload, job.configuration), ())
         for job in jobs
+    ]
+    runs = Counter(
+        (job.workload, job.configuration) for job, is_beyond in zip(jobs, fell, strict=True) if is_beyond
+    )
+    return [
+        replace(job, failed=job.failed or (is_beyond and runs[job.workload, job.configuration] >= least_runs))
+        for job, is_beyond in zip(jobs, fell, strict=True)
     ]

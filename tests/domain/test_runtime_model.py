@@ -79,6 +79,15 @@ def test_a_jump_in_runtime_is_remembered_as_the_end_of_memory_and_steady_growth_
     jump = [ran("2 vCPU", 3 * size * (6 if size > 300 else 1), size) for size in (100.0, 200.0, 300.0, 400.0)]
     marked = mark_cliffs([*steady, *jump])
     assert [(job.configuration, job.size) for job in marked if job.failed] == [("2 vCPU", 400.0)]
+    assert not any(job.failed for job in mark_cliffs([*steady, *jump], least_runs=2))
+
+
+def test_short_runs_say_nothing_of_memory() -> None:
+    steady = [ran("8 vCPU", size / 100, size) for size in (100.0, 200.0, 300.0, 400.0)]
+    jump = [
+        ran("2 vCPU", size / 100 * (6 if size > 300 else 1), size) for size in (100.0, 200.0, 300.0, 400.0)
+    ]
+    assert not any(job.failed for job in mark_cliffs([*steady, *jump]))
 
 
 def test_what_failed_is_remembered_at_its_size_and_above_and_so_is_less_memory() -> None:

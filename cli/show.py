@@ -87,5 +87,19 @@ def decision_text(decision: dict[str, Any]) -> str:
 
 
 def _listed(values: list[Any], limit: int = 8) -> list[str]:
-    shown = [f"    {value}" for value in values[:limit]]
+    shown = [f"    {_line(value)}" for value in values[:limit]]
     return shown + ([f"    and {len(values) - limit} more; --json shows all"] if len(values) > limit else [])
+
+
+def _line(value: Any) -> str:
+    """A candidate or a refusal of a choice of instance in words; anything else as it is."""
+    if isinstance(value, list) and len(value) == 2:
+        return f"{value[0]}: {value[1]}"
+    if not isinstance(value, dict) or "expected_usd" not in value:
+        return str(value)
+    usd, minutes = value["expected_usd"], value.get("expected_minutes")
+    if minutes is None:
+        return f"{value['instance_type']}: {usd:.4f} USD an hour"
+    said = f"{value['instance_type']}: {usd:.4f} USD, {minutes:.1f} min"
+    between = value.get("minutes_range")
+    return said + (f" (9 in 10 between {between[0]:.1f} and {between[1]:.1f})" if between else "")

@@ -54,6 +54,8 @@ class Training(Part):
     deadline_minutes: Annotated[float, Field(gt=0)] = 60
     max_runtime_minutes: Annotated[int, Field(gt=0, le=7200)] = 60
     """SageMaker stops the job after this; its price is reserved before the start."""
+    explore: Annotated[Literal["off", "on"], BeforeValidator(_on_or_off)] = "off"
+    """Whether a run may try another instance type that may be cheaper for all later ones."""
 
 
 class Gate(Part):
@@ -90,6 +92,11 @@ class Serving(Part):
     instance_count: Annotated[int, Field(ge=1)] = 1
     capture_percent: Annotated[int, Field(ge=1, le=100)] = 100
     release: Release = Release()
+
+
+class Prices(Part):
+    estimates: Literal["use", "refuse"] = "use"
+    """Whether a type may be chosen whose price is only estimated from EC2's."""
 
 
 class Monitoring(Part):
@@ -133,6 +140,7 @@ class Config(Part):
     gate: Gate = Gate()
     serving: Serving = Serving()
     monitoring: Monitoring = Monitoring()
+    prices: Prices = Prices()
     bring: Bring = Bring()
 
 

@@ -24,6 +24,8 @@ class Workload:
     volume_encrypted: bool = True
     minutes_on_one_vcpu: float | None = None
     deadline_minutes: float | None = None
+    use_estimates: bool = True
+    """Whether a type may win whose price is only estimated."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,10 @@ class Candidate:
     usd_per_hour: float
     expected_minutes: float | None
     expected_usd: float
+    price_is_estimated: bool = False
+    minutes_range: tuple[float, float] | None = None
+    """Nine runs in ten lie within; None where no job has ended yet."""
+    usd_range: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,8 @@ class Choice:
     candidates: tuple[Candidate, ...]
     refused: tuple[tuple[str, str], ...]
     prices_as_of: str
+    rule: str = "cheapest-that-fits"
+    reasons: tuple[str, ...] = ()
 
     @property
     def winner(self) -> Candidate:
@@ -70,6 +78,8 @@ def refusal(instance: InstanceType, workload: Workload) -> str | None:
         return f"its architecture is {instance.architecture}; the image is {workload.architecture}"
     if workload.volume_encrypted and instance.local_nvme:
         return "its local NVMe disk takes no KMS volume key"
+    if instance.estimated and not workload.use_estimates:
+        return "its price is only estimated from EC2's; `prices.estimates: use` would allow it"
     if instance.memory_gib < workload.memory_gib:
         return f"memory: {instance.memory_gib:g} GiB is below {workload.memory_gib:g} GiB"
     if instance.vcpus < workload.vcpus:
@@ -83,10 +93,14 @@ def refusal(instance: InstanceType, workload: Workload) -> str | None:
 
 def _cost(instance: InstanceType, workload: Workload) -> Candidate:
     if workload.minutes_on_one_vcpu is None:
-        return Candidate(instance.name, instance.usd_per_hour, None, instance.usd_per_hour)
+        return Candidate(
+            instance.name, instance.usd_per_hour, None, instance.usd_per_hour, instance.estimated
+        )
     minutes = expected_minutes(workload.minutes_on_one_vcpu, instance.vcpus)
     usd = instance.usd_per_hour * (BILLED_START_MINUTES + minutes) / 60
-    return Candidate(instance.name, instance.usd_per_hour, round(minutes, 2), round(usd, 6))
+    return Candidate(
+        instance.name, instance.usd_per_hour, round(minutes, 2), round(usd, 6), instance.estimated
+    )
 
 
 def _nearest(book: PriceBook, workload: Workload) -> str:
@@ -118,7 +132,19 @@ def choose(book: PriceBook, workload: Workload) -> Choice:
         raise NothingFitsError(f"no instance type fits {workload}: {_nearest(book, workload)}")
     ordered = sorted(fitting, key=lambda c: (c.expected_usd, c.usd_per_hour, c.instance_type))
     refused = tuple((name, reason) for name, reason in sorted(reasons.items()) if reason is not None)
-    return Choice(tuple(ordered), refused, book.as_of.isoformat())
+    return Choice(
+        tuple(ordered), refused, book.as_of.isoformat(), reasons=(why_cheapest(ordered[0], workload),)
+    )
+
+
+def why_cheapest(winner: Candidate, workload: Workload) -> str:
+    """One sentence for the ledger."""
+    unit = "an hour" if winner.expected_minutes is None else "a job"
+    source = ", by a price estimated from EC2's" if winner.price_is_estimated else ""
+    return (
+        f"{winner.instance_type} is the cheapest {workload.component} type that fits: "
+        f"{winner.expected_usd:.4f} USD {unit}{source}"
+    )
 
 
 def micro_usd(usd: float) -> int:

@@ -57,6 +57,8 @@ class CheckDriftSettings(Settings):
 @dataclass(frozen=True)
 class ChooseInstanceSettings(Settings):
     region: str
+    estimates: str
+    explore: str
 
 
 @dataclass(frozen=True)

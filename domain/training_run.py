@@ -111,6 +111,8 @@ class Plan:
     reserved_micro_usd: int
     champion_model_data: str | None
     champion_package: str | None
+    snapshot_rows: int = 0
+    """0 in a plan that is older than this field."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from domain.instances import Workload, choose
-from domain.prices import PriceBook, parse_prices
+from domain.alternatives import alternatives
+from domain.instances import Workload
+from domain.job_record import JobRecord
+from domain.learned_instances import History, choose_learned
+from domain.prices import PriceBook, freshness, parse_prices
 from domain.settings import ChooseInstanceSettings
 
 PRICES = Path(__file__).resolve().parents[1] / "config" / "prices"
@@ -19,8 +23,25 @@ def price_book(region: str) -> PriceBook:
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """{workload} -> {candidates, refused, prices_as_of}, cheapest first; {price_of: [types]} -> {type: its price}."""
-    book = price_book(ChooseInstanceSettings.from_env(os.environ).region)
+    """{workload, finished?, rows?} -> a choice, cheapest first; {price_of: [types]} -> {type: price an hour}.
+
+    `finished` are the ledger's jobs of this component, the latest last; `rows` those of the next one.
+    """
+    settings = ChooseInstanceSettings.from_env(os.environ)
+    book = price_book(settings.region)
     if "price_of" in event:
         return {name: book[name].usd_per_hour for name in event["price_of"]}
-    return asdict(choose(book, Workload(**event["workload"])))
+    workload = Workload(**{**event["workload"], "use_estimates": settings.estimates == "use"})
+    age = freshness(book.as_of, datetime.now(UTC).date())
+    jobs = tuple(JobRecord.from_json(job) for job in event.get("finished", []))
+    history = History(
+        jobs,
+        rows=event.get("rows", 0),
+        keep=jobs[-1].instance_type if jobs and age.verdict == "freeze" else None,
+        explore=settings.explore == "on",
+    )
+    choice = choose_learned(book, workload, history)
+    answer = asdict(choice)
+    because = [*answer.pop("reasons"), *alternatives(book, choice, workload)]
+    because += [age.reason] if age.reason else []
+    return {**answer, "because": because, "prices": asdict(age)}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from domain.decision import Decision
 from domain.events import iso, utc
+from domain.job_record import JobRecord
 from domain.releases import Champion, ReleaseRecord, held_release
 from domain.training_run import Plan
 from lambdas.table import ONLY_NEW, Table, item, key, still
@@ -112,13 +114,26 @@ class Ledger(Table):
             started = {"status": "STARTED", "execution_arn": execution_arn, "started_at": iso(now)}
             self._put_if(Item=item("RUN", run_id, {**run, **started}), **still(run))
 
-    def settle(self, run_id: str, *, outcome: str, spent_micro_usd: int, now: datetime) -> bool:
-        """Close a run: give back what it did not spend and free the lease. False if it was closed before."""
+    def settle(
+        self,
+        run_id: str,
+        *,
+        outcome: str,
+        spent_micro_usd: int,
+        now: datetime,
+        jobs: Sequence[JobRecord] = (),
+    ) -> bool:
+        """Close a run with its jobs: give back what it did not spend, free the lease. False if it was closed before."""
         run = self.run(run_id)
         assert run is not None
         if run["status"] == "SETTLED":
             return False
-        ended = {"outcome": outcome, "spent_micro_usd": spent_micro_usd, "settled_at": iso(now)}
+        ended: dict[str, Any] = {
+            "outcome": outcome,
+            "spent_micro_usd": spent_micro_usd,
+            "settled_at": iso(now),
+        }
+        ended["jobs"] = [job.to_json() for job in jobs]
         refund = run["plan"]["reserved_micro_usd"] - spent_micro_usd
         settled = self._transact(
             {

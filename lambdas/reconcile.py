@@ -9,6 +9,7 @@ from typing import Any
 from domain.decision import Decision
 from domain.events import DELIVERY_ACTION, is_scheduled, parse_delivery_waits, parse_pipeline_ended
 from domain.instances import micro_usd
+from domain.job_record import JobRecord, outcome_of
 from domain.names import Prefix
 from domain.settings import ReconcileSettings
 from lambdas import approvals, aws, people
@@ -51,7 +52,8 @@ def _settle(settings: ReconcileSettings, ledger: Ledger, run: dict[str, Any]) ->
     steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=run["execution_arn"])[
         "PipelineExecutionSteps"
     ]
-    spent = _spent_micro_usd(settings, steps)
+    jobs = _jobs(steps, rows=run["plan"].get("snapshot_rows", 0))
+    spent = _spent_micro_usd(settings, jobs)
     gate = _gate(settings, run_id, outcome, _failure(execution, steps))
     ledger.record(gate, subject=run_id, now=now)
     if gate.verdict != "passed":
@@ -62,7 +64,7 @@ def _settle(settings: ReconcileSettings, ledger: Ledger, run: dict[str, Any]) ->
             subject=f"{settings.deployment}: training",
             message=f"{settings.deployment}: {run_id} ended without a new model: {'; '.join(gate.reasons)}",
         )
-    if not ledger.settle(run_id, outcome=outcome, spent_micro_usd=spent, now=now):
+    if not ledger.settle(run_id, outcome=outcome, spent_micro_usd=spent, now=now, jobs=jobs):
         return False
     aws.log("run settled", run=run_id, outcome=outcome, gate=gate.verdict, spent_usd=spent / 1e6)
     return True
@@ -84,30 +86,38 @@ def _failure(execution: dict[str, Any], steps: list[dict[str, Any]]) -> str:
     return "; ".join(said) or execution.get("FailureReason", "no reason given")
 
 
-def _spent_micro_usd(settings: ReconcileSettings, steps: list[dict[str, Any]]) -> int:
-    """Billed seconds of each job times the price of the instance that it got."""
+def _jobs(steps: list[dict[str, Any]], *, rows: int) -> list[JobRecord]:
+    """Where each job of the run ran, for how many billed seconds, and how it ended."""
     sagemaker = aws.client("sagemaker")
-    found = (_billed(sagemaker, step.get("Metadata", {})) for step in steps)
-    jobs = [job for job in found if job]
+    found = (_job(sagemaker, step.get("Metadata", {}), rows) for step in steps)
+    return [job for job in found if job]
+
+
+def _spent_micro_usd(settings: ReconcileSettings, jobs: list[JobRecord]) -> int:
+    """Billed seconds of each job times the price of the instance that it got."""
     if not jobs:
         return 0
-    request = {"price_of": sorted({instance for instance, _ in jobs})}
+    request = {"price_of": sorted({job.instance_type for job in jobs})}
     prices = aws.invoke(aws.client("lambda"), settings.choose_instance_function, request)
-    return sum(micro_usd(prices[instance] * seconds / 3600) for instance, seconds in jobs)
+    return sum(micro_usd(prices[job.instance_type] * job.billed_seconds / 3600) for job in jobs)
 
 
-def _billed(sagemaker: Any, metadata: dict[str, Any]) -> tuple[str, float] | None:
-    """A step's instance type and seconds; None where the step is no job. A job that never began has no times."""
+def _job(sagemaker: Any, metadata: dict[str, Any], rows: int) -> JobRecord | None:
+    """None where the step is no job. A job that never began has no times."""
     if "TrainingJob" in metadata:
         job = sagemaker.describe_training_job(TrainingJobName=_job_name(metadata["TrainingJob"]))
         resources = job["ResourceConfig"]
         instance = resources.get("SelectedInstanceType") or resources["InstanceType"]
-        return instance, float(job.get("BillableTimeInSeconds", 0))
+        ended = outcome_of(job["TrainingJobStatus"], job.get("FailureReason", ""))
+        return JobRecord("Training", instance, float(job.get("BillableTimeInSeconds", 0)), ended, rows)
     if "ProcessingJob" in metadata:
         job = sagemaker.describe_processing_job(ProcessingJobName=_job_name(metadata["ProcessingJob"]))
-        began, ended = job.get("ProcessingStartTime"), job.get("ProcessingEndTime")
-        seconds = (ended - began).total_seconds() if began and ended else 0.0
-        return job["ProcessingResources"]["ClusterConfig"]["InstanceType"], seconds
+        began, ended_at = job.get("ProcessingStartTime"), job.get("ProcessingEndTime")
+        seconds = (ended_at - began).total_seconds() if began and ended_at else 0.0
+        said = f"{job.get('FailureReason', '')} {job.get('ExitMessage', '')}"
+        ended = outcome_of(job["ProcessingJobStatus"], said)
+        instance = job["ProcessingResources"]["ClusterConfig"]["InstanceType"]
+        return JobRecord("Processing", instance, seconds, ended, rows)
     return None
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from domain.decision import Decision
 from domain.instances import Workload, micro_usd
+from domain.job_record import JobRecord, of_component
 from domain.names import Prefix
 from domain.settings import StartTrainingSettings
 from domain.training_run import (
@@ -85,8 +86,11 @@ def _plan(
     decision: Decision,
     now: datetime,
 ) -> tuple[Plan | None, Decision]:
+    runs = ledger.runs()
     chosen = {
-        component: _choose(settings, ledger, component, request, now)
+        component: _choose(
+            settings, ledger, component, request, of_component(runs, component), snapshot["rows"], now
+        )
         for component in ("Training", "Processing")
     }
     reserve = reservation_micro_usd(
@@ -115,6 +119,7 @@ def _plan(
         reserved_micro_usd=reserve,
         champion_model_data=champion.model_data if champion else None,
         champion_package=champion.package_arn if champion else None,
+        snapshot_rows=snapshot["rows"],
     )
     return plan, Decision(
         "training", "start", decision.rule, (*decision.reasons, *budget.reasons), budget.inputs
@@ -122,7 +127,13 @@ def _plan(
 
 
 def _choose(
-    settings: StartTrainingSettings, ledger: Ledger, component: str, request: Request, now: datetime
+    settings: StartTrainingSettings,
+    ledger: Ledger,
+    component: str,
+    request: Request,
+    finished: list[JobRecord],
+    rows: int,
+    now: datetime,
 ) -> dict[str, Any]:
     workload = Workload(
         component=component,
@@ -130,20 +141,15 @@ def _choose(
         minutes_on_one_vcpu=settings.minutes_on_one_vcpu,
         deadline_minutes=settings.deadline_minutes,
     )
-    answer = aws.invoke(
-        aws.client("lambda"), settings.choose_instance_function, {"workload": asdict(workload)}
-    )
+    asked = {
+        "workload": asdict(workload),
+        "finished": [job.to_json() for job in finished],
+        "rows": rows,
+    }
+    answer = aws.invoke(aws.client("lambda"), settings.choose_instance_function, asked)
     winner: dict[str, Any] = answer["candidates"][0]
-    reason = (
-        f"{winner['instance_type']} is the cheapest {component} type that fits: "
-        f"{winner['expected_usd']:.4f} USD a job"
-    )
     decision = Decision(
-        "instance",
-        winner["instance_type"],
-        "cheapest-that-fits",
-        (reason,),
-        {"workload": asdict(workload), **answer},
+        "instance", winner["instance_type"], answer["rule"], tuple(answer["because"]), {**asked, **answer}
     )
     ledger.record(decision, subject=f"{request.run_id(settings.deployment)}/{component}", now=now)
     return winner

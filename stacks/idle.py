@@ -19,7 +19,13 @@ def choose_serving_instance(config: Config) -> Candidate:
     """The type that `choose_instance` would put first for the endpoint; raises if none fits, before any deploy."""
     book = parse_prices((PRICES / f"{config.region}.csv").read_text(), config.region)
     serving = config.serving
-    return choose(book, Workload("Hosting", memory_gib=serving.memory_gib, vcpus=serving.vcpus)).winner
+    workload = Workload(
+        "Hosting",
+        memory_gib=serving.memory_gib,
+        vcpus=serving.vcpus,
+        use_estimates=config.prices.estimates == "use",
+    )
+    return choose(book, workload).winner
 
 
 def _billed(alarm: cloudwatch.CfnAlarm) -> int:

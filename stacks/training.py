@@ -47,7 +47,9 @@ class TrainingStack(Stack):
             "ChooseInstance",
             handler="choose_instance",
             config=config,
-            settings=ChooseInstanceSettings(region=config.region),
+            settings=ChooseInstanceSettings(
+                region=config.region, estimates=config.prices.estimates, explore=config.training.explore
+            ),
             key=storage.key,
         )
         self.build_snapshot = self._build_snapshot()

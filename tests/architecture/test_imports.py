@@ -18,6 +18,7 @@ ALLOWED: dict[str, set[str]] = {
     "stacks": {"config", "domain"},
     "rehearsal/engine": {"rehearsal.engine"},
     "rehearsal": {"config", "domain", "rehearsal"},
+    "scripts": {"domain"},
 }
 """What of ours each part may import, beside itself."""
 OURS = {
@@ -31,6 +32,7 @@ OURS = {
     "tests",
     "benchmarks",
     "examples",
+    "scripts",
 }
 LIBRARIES: dict[str, set[str]] = {"domain": {"numpy"}, "lambdas": {"boto3", "botocore"}}
 """Where only these may come from outside the standard library."""

@@ -16,7 +16,7 @@ LINES_PLANNED = 5000
 """What the plan allows the product and the engine each; said at every run, so that growth is seen."""
 PRODUCT = ("app.py", "config", "domain", "lambdas", "training", "stacks", "cli")
 ENGINE = ("rehearsal/engine",)
-SOURCES = (*PRODUCT, "rehearsal", "examples", "benchmarks")
+SOURCES = (*PRODUCT, "rehearsal", "examples", "benchmarks", "scripts")
 
 
 def files(*parts: str) -> list[Path]:

@@ -17,6 +17,7 @@ from moto import mock_aws
 
 from cli.__main__ import main
 from cli.image import content_tag
+from cli.show import decision_text
 from cli.source import Aws
 from config import kept_account
 from config.schema import ROOT
@@ -268,3 +269,15 @@ def test_a_rehearsal_whose_account_is_up_is_asked_and_acted_on(
     assert "http://127.0.0.1:1" in capsys.readouterr().err
     assert main(["--rehearsal", kept, "pause"]) == 2
     assert "http://127.0.0.1:1" in capsys.readouterr().err
+
+
+def test_a_choice_of_instance_is_told_in_words_not_in_json() -> None:
+    candidate = {"instance_type": "ml.c5.xlarge", "expected_usd": 0.0564, "expected_minutes": 16.2}
+    inputs = {
+        "candidates": [{**candidate, "minutes_range": [13.0, 20.0]}, {**candidate, "expected_minutes": None}],
+        "refused": [["ml.m5.large", "memory: 8 GiB is below 9 GiB"]],
+    }
+    text = decision_text({**DECISION, "kind": "instance", "inputs": inputs})
+    assert "    ml.c5.xlarge: 0.0564 USD, 16.2 min (9 in 10 between 13.0 and 20.0)" in text
+    assert "    ml.c5.xlarge: 0.0564 USD an hour" in text
+    assert "    ml.m5.large: memory: 8 GiB is below 9 GiB" in text

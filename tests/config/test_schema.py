@@ -104,9 +104,9 @@ def test_every_mistake_is_told_at_once(write: Write) -> None:
 
 
 def test_a_region_without_a_price_table_is_refused_and_names_those_that_have_one(write: Write) -> None:
-    message = refusal(write("region: eu-west-1"))
-    assert "region: got 'eu-west-1', which has no price table; allowed: us-east-1" in message
-    assert "add config/prices/eu-west-1.csv" in message
+    message = refusal(write("region: sa-east-1"))
+    assert "region: got 'sa-east-1', which has no price table; allowed: eu-central-1, eu-west-1" in message
+    assert "add config/prices/sa-east-1.csv" in message
 
 
 @pytest.mark.parametrize("body", [b"", b"- name", b"tideline"])

@@ -1,12 +1,12 @@
 import re
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.prices import PriceError, parse_prices
+from domain.prices import PriceError, estimate, freshness, parse_prices
 
 HEADER = "instance_type,usd_per_hour,vcpus,memory_gib,gpus,architecture,local_nvme,components"
 DATED = "# as_of=2026-09-27 currency=USD"
@@ -92,3 +92,38 @@ def test_junk_is_refused_not_crashed_on(junk: str) -> None:
 def test_each_table_that_we_ship_is_trusted(path: Path) -> None:
     book = parse_prices(path.read_text(), path.stem)
     assert {"Training", "Processing", "Hosting"} <= {c for one in book.types for c in one.components}
+
+
+ESTIMATED = f"{HEADER},ec2_usd_per_hour"
+
+
+def test_a_type_without_a_price_of_its_own_is_estimated_and_says_so() -> None:
+    book = parse_prices(
+        table("ml.m5.xlarge,,4,16,0,x86_64,no,Training,0.192", f"{ROW},0.096", header=ESTIMATED), "r"
+    )
+    assert (book["ml.m5.xlarge"].usd_per_hour, book["ml.m5.xlarge"].estimated) == (0.2304, True)
+    assert (book["ml.m5.large"].usd_per_hour, book["ml.m5.large"].estimated) == (0.115, False)
+
+
+def test_a_family_for_which_nothing_was_measured_is_not_estimated() -> None:
+    with pytest.raises(PriceError, match="none is estimated for the family inf1"):
+        parse_prices(table("ml.inf1.xlarge,,4,8,0,x86_64,no,Hosting,0.228", header=ESTIMATED), "r")
+
+
+@pytest.mark.parametrize(
+    ("name", "ec2", "invoiced"),
+    [("ml.m5.xlarge", 0.214, 0.257), ("ml.c5.xlarge", 0.192, 0.23), ("ml.m5.large", 0.107, 0.128)],
+)
+def test_the_law_gives_what_was_invoiced_in_ireland(name: str, ec2: float, invoiced: float) -> None:
+    assert estimate(name, ec2) == pytest.approx(invoiced, rel=0.006)
+
+
+@pytest.mark.parametrize(
+    ("age_days", "verdict"),
+    [(-5000, "fresh"), (0, "fresh"), (30, "fresh"), (31, "warn"), (90, "warn"), (91, "freeze")],
+)
+def test_prices_are_warned_of_past_30_days_and_change_nothing_past_90(age_days: int, verdict: str) -> None:
+    as_of = date(2026, 9, 27)
+    found = freshness(as_of, as_of + timedelta(days=age_days))
+    assert found.verdict == verdict
+    assert bool(found.reason) == (verdict != "fresh")

@@ -15,7 +15,7 @@ import time_machine
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 
-from domain.settings import Settings
+from domain.settings import ChooseInstanceSettings, Settings
 from lambdas import aws, choose_instance
 from lambdas.ledger import Ledger
 
@@ -110,7 +110,10 @@ class Local:
         return json.loads(json.dumps(self.functions[name](**payload)))
 
     def _choose(self, **event: Any) -> dict[str, Any]:
-        self._monkeypatch.setenv("REGION", "us-east-1")
+        for name, value in (
+            ChooseInstanceSettings(region="us-east-1", estimates="use", explore="off").to_env().items()
+        ):
+            self._monkeypatch.setenv(name, value)
         return choose_instance.handler(event, None)
 
     def run(self, module: ModuleType, settings: Settings, event: Any) -> dict[str, Any]:

@@ -173,6 +173,28 @@ def test_a_run_costs_the_billed_seconds_of_each_job_at_its_own_price(
     assert remaining == 10**6 - spent(local)
 
 
+def test_each_job_is_kept_with_its_type_its_billed_seconds_and_how_it_ended(
+    local: Local, runs: Runs, settled: Reconcile
+) -> None:
+    settled()
+    (run,) = local.ledger.runs()
+    rows = PLAN.snapshot_rows
+    check = {"component": "Processing", "instance_type": "ml.m5.large", "billed_seconds": 90.0}
+    train = {"component": "Training", "instance_type": "ml.c5.xlarge", "billed_seconds": 600.0}
+    assert run["jobs"] == [{**job, "outcome": "completed", "rows": rows} for job in (check, train, check)]
+
+
+def test_a_job_that_ran_out_of_memory_is_kept_as_such(local: Local, runs: Runs, settled: Reconcile) -> None:
+    runs.status = "Failed"
+    runs.training |= {
+        "TrainingJobStatus": "Failed",
+        "FailureReason": "AlgorithmError: MemoryError, exit code: 1",
+    }
+    settled()
+    (run,) = local.ledger.runs()
+    assert [job["outcome"] for job in run["jobs"]] == ["completed", "out-of-memory", "completed"]
+
+
 def test_the_instance_that_the_job_got_is_what_is_paid(local: Local, runs: Runs, settled: Reconcile) -> None:
     runs.instance = {"SelectedInstanceType": "ml.m5.4xlarge"}
     settled()

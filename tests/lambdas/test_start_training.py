@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from domain.job_record import JobRecord
 from domain.names import NO_RELEASE
 from domain.releases import Champion
 from domain.settings import StartTrainingSettings
@@ -112,6 +113,23 @@ def test_the_instances_are_chosen_and_the_choice_is_recorded(local: Local, ask: 
     kept = [one for one in local.ledger.decisions() if one["kind"] == "instance"]
     assert [one["subject"].split("/")[1] for one in kept] == ["Processing", "Training"]
     assert all(one["inputs"]["refused"] for one in kept)
+
+
+def test_the_next_choice_learns_from_the_jobs_of_the_runs_that_ended(local: Local, ask: Ask) -> None:
+    ask()
+    (first,) = local.ledger.runs()
+    assert first["plan"]["snapshot_rows"] > 0
+    jobs = [
+        JobRecord("Training", "ml.m5.large", 1200, "completed", first["plan"]["snapshot_rows"]),
+        JobRecord("Processing", "ml.m5.large", 60, "completed", first["plan"]["snapshot_rows"]),
+    ]
+    local.ledger.settle(first["plan"]["run_id"], outcome="Failed", spent_micro_usd=0, now=NOW, jobs=jobs)
+    assert ask({"cause": "operator", "incident": "again"}) == ("start", "operator")
+    payload = local.invoked[-2][1]
+    assert payload["finished"] == [jobs[0].to_json()]
+    again = [one for one in local.ledger.decisions() if one["rule"] == "cheapest-as-learned"]
+    assert {one["subject"].split("/")[1] for one in again} == {"Processing", "Training"}
+    assert all("learned from 1 finished" in one["reasons"][1] for one in again)
 
 
 def test_the_whole_cost_is_reserved_before_the_start(local: Local, ask: Ask) -> None:

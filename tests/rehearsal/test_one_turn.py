@@ -28,6 +28,9 @@ def test_a_turn_of_the_loop_ends_with_a_second_model_live(rehearse: Rehearse) ->
     assert result.exit_code == 0
     assert [version["outcome"] for version in result.summary["versions"]] == ["live", "live"]
     assert [d["verdict"] for d in result.summary["decisions"] if d["kind"] == "retrain"] == ["start"]
+    chosen = [d for d in result.summary["decisions"] if d["kind"] == "instance"]
+    assert [d["rule"] for d in chosen] == ["cheapest-that-fits"] * 2 + ["cheapest-as-learned"] * 2
+    assert ["learned from 1 finished" in d["reasons"][1] for d in chosen[2:]] == [True, True]
 
 
 def test_without_its_dimension_the_alarm_is_blind_and_the_rehearsal_says_which_metric_it_missed(

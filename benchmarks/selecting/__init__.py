@@ -1,0 +1,1 @@
+"""What the benchmark of the selection is made of: tables, rules to compare with, and the tests."""

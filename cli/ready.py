@@ -45,7 +45,7 @@ def caller(region: str) -> dict[str, Any]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        return dict(boto3.client("sts", region_name=region).get_caller_identity())
+        return dict(boto3.Session(region_name=region).client("sts").get_caller_identity())
     except (BotoCoreError, ClientError) as error:
         raise CommandError(f"AWS does not know you: {error}; {LOG_IN}") from None
 

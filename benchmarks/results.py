@@ -25,8 +25,8 @@ class Claim:
 
     @property
     def ratio(self) -> float:
-        """Ours over the peer's; below 1 is better where less is better."""
-        return self.ours / self.peer
+        """Ours over the peer's; below 1 is better where less is better. Equal is 1, zero and zero too."""
+        return 1.0 if self.ours == self.peer else self.ours / self.peer
 
 
 def write(name: str, claims: Sequence[Claim]) -> None:

@@ -55,7 +55,7 @@ def measure() -> list[Claim]:
     with tempfile.TemporaryDirectory(prefix="bench-delivery-") as scratch, deployed(Path(scratch)) as ours:
         released, failing, concurrent = _live(ours, Path(scratch))
         _check(released, concurrent)
-        bad = {
+        bad: dict[Change, Sequence[Response]] = {
             SLOW: next(one for one in released if (one.life, one.change) == (CANARY, SLOW)).responses,
             brought.failing: failing,
         }

@@ -25,7 +25,9 @@ class Claim:
 
     @property
     def ratio(self) -> float | None:
-        """Ours over the peer's; below 1 is better where less is better. None where the peer has nothing."""
+        """Ours over the peer's; equal is 1, zero and zero too. None where the peer alone has nothing."""
+        if self.ours == self.peer:
+            return 1.0
         return round(self.ours / self.peer, 4) if self.peer else None
 
 

@@ -172,6 +172,21 @@ def test_cdk_deploy_synthesises_in_the_checkout_and_keeps_what_a_parameter_has(
     assert "Other" in delivery.account.client("sqs").list_queues()["QueueUrls"][0]
 
 
+def test_what_was_synthesised_from_the_same_files_is_not_synthesised_again(
+    delivery: Delivery, tmp_path: Path
+) -> None:
+    files = {"cdk.json": json.dumps({"app": "false"})}
+    for name in ("clone", "clone/.git"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "clone" / "cdk.json").write_text(files["cdk.json"])
+    queue = {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "kept"}}}
+    cdk.keep(
+        delivery.account, tmp_path / "clone", write(tmp_path / "out", {"one": stack("one")}, {"one": queue})
+    )
+    assert run(delivery, files, "cdk deploy '*'")["status"] == "SUCCEEDED"
+    assert "kept" in delivery.account.client("sqs").list_queues()["QueueUrls"][0]
+
+
 def test_a_stack_that_does_not_come_up_fails_the_command_with_its_reason(
     delivery: Delivery, tmp_path: Path
 ) -> None:

@@ -21,7 +21,6 @@ from rehearsal.scenarios.turn import Outcome
 def summarise(outcome: Outcome, findings: Sequence[Finding], quality: Quality | None) -> dict[str, Any]:
     """Plain JSON. The seconds that jobs took, and so their dollars, are measured on this machine."""
     deployment, journal = outcome.deployment, outcome.deployment.account.journal
-    asked = outcome.world.asked if outcome.world else []
     return {
         "scenario": outcome.scenario.name,
         "from": outcome.scenario.start.isoformat(),
@@ -32,10 +31,7 @@ def summarise(outcome: Outcome, findings: Sequence[Finding], quality: Quality | 
         "later": _later(outcome),
         "versions": _versions(outcome),
         "quality": asdict(quality) if quality else None,
-        "requests": {
-            **_counted(asked),
-            "while_changing": _counted([answer for answer in asked if answer.while_changing]),
-        },
+        "requests": requests(outcome.world.asked if outcome.world else []),
         "alarms": [{"time": e.time.isoformat(), **e.facts} for e in journal.of("alarm")],
         "decisions": deployment.ledger_bodies("DECISION"),
         "runs": deployment.ledger_bodies("RUN"),
@@ -46,6 +42,11 @@ def summarise(outcome: Outcome, findings: Sequence[Finding], quality: Quality | 
         "grants": _grants(outcome),
         "deliveries": dict(sorted(Counter(e.facts["rule"] for e in journal.of("delivery")).items())),
     }
+
+
+def requests(asked: Sequence[Answer]) -> dict[str, Any]:
+    """Every request once, and which of them were sent while the endpoint was between two states."""
+    return {**_counted(asked), "while_changing": _counted([one for one in asked if one.while_changing])}
 
 
 def _counted(asked: Sequence[Answer]) -> dict[str, int]:
@@ -98,10 +99,10 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
             f"Loss on {quality['rows']:,} labelled rows: served {quality['served']:.4f}, "
             f"never retrained {quality['never_retrained']:.4f} ({gain:+.1%} better){_calendar(quality)}"
         )
-    requests = summary["requests"]
+    sent = summary["requests"]
     console.print(
-        f"Requests: {requests['sent']:,} sent, {requests['while_changing']['sent']:,} of them while the endpoint "
-        f"changed; {requests['lost']:,} lost"
+        f"Requests: {sent['sent']:,} sent, {sent['while_changing']['sent']:,} of them while the endpoint "
+        f"changed; {sent['lost']:,} lost"
     )
     if summary["refused"]:
         console.print(f"The gate refused the first model, so nothing is served: {summary['refused']}")

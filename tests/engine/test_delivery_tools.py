@@ -197,6 +197,20 @@ def test_what_an_app_reads_is_synthesised_once_and_it_can_read_nothing_else(
     assert told.read_text().splitlines() == ["1 cdk.json config one", "1 cdk.json config two"]
 
 
+def test_what_was_synthesised_from_the_same_files_is_not_synthesised_again(
+    delivery: Delivery, tmp_path: Path
+) -> None:
+    files, app_reads = {"cdk.json": json.dumps({"app": "false"})}, cdk.App(files=("cdk.json",))
+    builds.use_machine(delivery.account, Machine(tools={"cdk": cdk.tool(delivery.account, app_reads)}))
+    (tmp_path / "clone").mkdir()
+    (tmp_path / "clone" / "cdk.json").write_text(files["cdk.json"])
+    queue = {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "kept"}}}
+    made = write(tmp_path / "out", {"one": stack("one")}, {"one": queue})
+    cdk.keep(delivery.account, tmp_path / "clone", made, app_reads, {})
+    assert run(delivery, files, "cdk deploy '*'")["status"] == "SUCCEEDED"
+    assert "kept" in delivery.account.client("sqs").list_queues()["QueueUrls"][0]
+
+
 def test_a_stack_that_does_not_come_up_fails_the_command_with_its_reason(
     delivery: Delivery, tmp_path: Path
 ) -> None:

@@ -112,6 +112,24 @@ def test_a_topic_gets_the_event_only_if_its_policy_admits_events(aws: World) -> 
     assert [delivery["ok"] for delivery in aws.facts("delivery")] == [False, True]
 
 
+def test_a_topic_is_told_nothing_of_the_rule_so_a_condition_on_it_never_holds(aws: World) -> None:
+    sns = aws.account.client("sns")
+    topic_arn = sns.create_topic(Name="news")["TopicArn"]
+    rule_arn = aws.rule("watch", topic_arn)
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": topic_arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": rule_arn}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sns.set_topic_attributes(TopicArn=topic_arn, AttributeName="Policy", AttributeValue=policy)
+    send(aws, a=1)
+    assert [delivery["ok"] for delivery in aws.facts("delivery")] == [False]
+    assert aws.facts("told") == []
+
+
 def test_a_disabled_rule_and_a_pattern_that_does_not_fit_deliver_nothing(aws: World) -> None:
     arn = aws.function(ECHO)
     aws.rule("off", arn, State="DISABLED")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from config.schema import ROOT
-from rehearsal.scenarios.workplace import NOT_RUN, Workplace, use_this_machine
-from tests.engine.delivery_world import KEY, SOURCE, Delivery, approval, build, world
+from rehearsal.scenarios.workplace import NOT_RUN, Workplace, copy_project, use_this_machine
+from tests.engine.delivery_world import KEY, SOURCE, Delivery, approval, build, committed, world
 
 MODEL = (ROOT / "training" / "model.py").read_text()
 TRAINED = "    return make_pipeline("
@@ -88,3 +88,9 @@ def test_a_sound_model_passes_and_what_was_not_run_is_said(delivery: Delivery, w
 def test_a_clone_holds_the_project_as_it_lies_there(workplace: Workplace, tmp_path: Path) -> None:
     assert (workplace.directory / "app.py").read_text() == (ROOT / "app.py").read_text()
     assert not (workplace.directory / ".venv").exists()
+
+
+def test_a_project_in_a_folder_that_the_repository_around_it_ignores_is_copied_whole(tmp_path: Path) -> None:
+    committed(tmp_path, {".gitignore": "build/\n", "build/project/a.txt": "a"})
+    copy_project(tmp_path / "copy", tmp_path / "build" / "project")
+    assert (tmp_path / "copy" / "a.txt").read_text() == "a"

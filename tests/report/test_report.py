@@ -35,7 +35,7 @@ def summary(**changes: Any) -> dict[str, Any]:
         "to": "2024-02-01T00:00:00+00:00",
         "passed": True,
         "refused": "",
-        "requests": {"sent": 10, "answered": 10, "rows": 100},
+        "requests": {"sent": 10, "answered": 10, "rows": 100, "lost": 0, "while_changing": {"sent": 2}},
         "runs": [run(2_000, "b"), run(1_000, "a")],
         "versions": [],
         "alarms": [],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
@@ -45,6 +46,8 @@ def _metric(alarm: MetricAlarm, metric: MetricInput) -> dict[str, Any]:
     return {"id": metric.id, "metricStat": stat, "returnData": False}
 
 
+@cache
+@cache
 def region_name(region: str) -> str:
     partitions = (
         botocore.session.get_session().get_component("data_loader").load_data("endpoints")["partitions"]

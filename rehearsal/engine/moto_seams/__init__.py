@@ -8,13 +8,14 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from moto import backends, mock_aws
+from moto import mock_aws
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.models import AWSManagedPolicy, IAMBackend
 from moto.moto_api._internal import mock_random
 from moto.server import ThreadedMotoServer
 from werkzeug.serving import BaseWSGIServer
 
+from rehearsal.engine.moto_seams import shortcuts
 from rehearsal.engine.moto_seams.patches import replace
 from rehearsal.engine.moto_seams.server import keep_alive
 
@@ -36,8 +37,7 @@ def start(account: Account) -> str:
         config={"iam": {"load_aws_managed_policies": True}, "core": {"reset_boto3_session": True}}
     )
     replace(account, IAMBackend, "_init_aws_policies", _managed_policies)
-    modules = frozenset(backends.list_of_moto_modules())  # moto lists its own folder on each request
-    replace(account, backends, "list_of_moto_modules", lambda: modules)
+    shortcuts.install(account)
     mock.start()
     mock_random.seed(0)  # the same life gives the same identifiers
     serve: Any = replace(account, BaseWSGIServer, "serve_forever", lambda it: serve(it, STOP_WITHIN_SECONDS))

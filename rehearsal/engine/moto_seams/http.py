@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from moto import backends
 from moto.core import errors
 from moto.core.exceptions import ServiceException
 from moto.core.model import OperationModel, ServiceModel
@@ -76,10 +75,6 @@ def guard(account: Account, check: Callable[[Request], Refusal | None]) -> None:
     replace(
         account, errors, "COMMON_ERROR_CODES", known
     )  # moto warns of codes that a service does not declare
-    modules = tuple(backends.list_of_moto_modules())
-    replace(
-        account, backends, "list_of_moto_modules", lambda: modules
-    )  # it lists a directory, twice a request
     original = replace(account, DomainDispatcherApplication, "__call__", serve)
 
 

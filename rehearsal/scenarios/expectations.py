@@ -11,7 +11,7 @@ from domain.names import Prefix
 from rehearsal.scenarios import states
 from rehearsal.scenarios.coverage import every_part_worked, silent_alarms
 from rehearsal.scenarios.finding import Expectation, Finding
-from rehearsal.scenarios.neighbour import DELIVERY, NEAR_MISSES
+from rehearsal.scenarios.neighbour import DELIVERY, NEAR_MISSES, PUSH
 from rehearsal.scenarios.permissions import check_permissions
 from rehearsal.scenarios.strangers import check_strangers
 from rehearsal.scenarios.turn import Outcome
@@ -201,7 +201,7 @@ def _neighbour(outcome: Outcome) -> Iterator[Finding]:
     )
     kinds = {miss.detail_type for miss in outcome.near_misses}
     unneeded = (set() if outcome.scenario.expects_drift else {"CloudWatch Alarm State Change"}) | (
-        set() if outcome.pipeline else {DELIVERY}
+        set() if outcome.pipeline else {DELIVERY, PUSH}
     )
     yield Finding(
         "no rule takes a neighbour's event",

@@ -60,7 +60,7 @@ def require_key(account: Account, function: seam.Function) -> None:
 def _first_missing(account: Account, role_arn: str, wanted: list[tuple[str, str]]) -> str | None:
     session = enforcement.session(account, role_arn, "lambda")
     for action, resource in wanted:
-        if not enforcement.decided(account, session, Access(action, resource)).allowed:
+        if not enforcement.decided(account, session, Access(action, resource), "to go on").allowed:
             service, _, verb = action.partition(":")
             return (
                 f"The provided execution role does not have permissions to call {verb} on {service.upper()} "

@@ -11,7 +11,7 @@ from domain.names import Prefix
 from rehearsal.scenarios import states
 from rehearsal.scenarios.coverage import every_part_worked, silent_alarms
 from rehearsal.scenarios.finding import Expectation, Finding
-from rehearsal.scenarios.neighbour import DELIVERY, FAILURE, NEAR_MISSES
+from rehearsal.scenarios.neighbour import DELIVERY, FAILURE, NEAR_MISSES, PUSH
 from rehearsal.scenarios.outcomes import as_expected
 from rehearsal.scenarios.permissions import check_permissions
 from rehearsal.scenarios.strangers import check_strangers
@@ -215,7 +215,7 @@ def _neighbour(outcome: Outcome) -> Iterator[Finding]:
     kinds = {miss.detail_type for miss in outcome.near_misses}
     unneeded = (
         (set() if outcome.scenario.expects_drift else {"CloudWatch Alarm State Change"})
-        | (set() if outcome.pipeline else {DELIVERY})
+        | (set() if outcome.pipeline else {DELIVERY, PUSH})
         | (set() if any(pushed.status == "FAILED" for pushed in outcome.pushed) else {FAILURE})
     )
     yield Finding(

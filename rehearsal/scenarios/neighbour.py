@@ -14,6 +14,7 @@ from rehearsal.engine import Account, routing
 
 DELIVERY = "CodePipeline Action Execution State Change"
 FAILURE = "CodePipeline Pipeline Execution State Change"
+PUSH = "Object Created"
 NEAR_MISSES: dict[str, dict[str, Any]] = {
     "CloudWatch Alarm State Change": {
         "source": "com.neighbour",
@@ -52,6 +53,12 @@ NEAR_MISSES: dict[str, dict[str, Any]] = {
         "detail.pipeline": "neighbour-delivery",
         "detail.state": "SUPERSEDED",
     },
+    PUSH: {
+        "source": "com.neighbour",
+        "detail-type": "Neighbour Object Created",
+        "detail.bucket.name": "neighbour-source",
+        "detail.object.key": "neighbour.zip",
+    },
 }
 
 
@@ -74,17 +81,18 @@ def _set(event: dict[str, Any], path: str, value: Any) -> None:
 
 
 def near_misses(account: Account) -> Iterator[NearMiss]:
-    """From the last event of each kind that a rule of ours took, one near miss a field."""
-    taken = {entry.facts.get("event_id") for entry in account.journal.of("delivery")}
-    last = {e.facts["detail_type"]: e for e in account.journal.of("event") if e.facts["id"] in taken}
-    for detail_type, fields in NEAR_MISSES.items():
-        if detail_type not in last:
-            continue
-        facts = last[detail_type].facts
-        for field, value in fields.items():
+    """From the last event of each kind that each rule of ours took, one near miss a field."""
+    events = {entry.facts["id"]: entry.facts for entry in account.journal.of("event")}
+    last = {
+        (events[entry.facts["event_id"]]["detail_type"], entry.facts["rule"]): events[entry.facts["event_id"]]
+        for entry in account.journal.of("delivery")
+        if entry.facts.get("event_id") in events
+    }
+    for (detail_type, rule), facts in sorted(last.items(), key=lambda item: item[0]):
+        for field, value in NEAR_MISSES.get(detail_type, {}).items():
             ours = {
                 "version": "0",
-                "id": f"neighbour-{detail_type}-{field}".replace(" ", "-"),
+                "id": f"neighbour-{rule}-{detail_type}-{field}".replace(" ", "-"),
                 "detail-type": detail_type,
                 "source": facts["source"],
                 "account": account.id,

@@ -124,7 +124,7 @@ def _of_a_neighbour(account: Account, resources: list[Resource]) -> Iterator[str
 
 
 def _beyond_their_own(account: Account, prefix: str) -> Iterator[str]:
-    """Another namespace of metrics, a role for another service."""
+    """Another template for a stack, another namespace of metrics, a role for another service."""
     passed = list(_roles(account, prefix))
     asked = [
         Access("cloudwatch:PutMetricData", "*", (("cloudwatch:namespace", ("Neighbour",)),)),
@@ -133,6 +133,11 @@ def _beyond_their_own(account: Account, prefix: str) -> Iterator[str]:
             for role in passed
         ),
     ]
+    for stack in account.client("cloudformation").describe_stacks()["Stacks"]:
+        given = (("cloudformation:templateurl", ("https://neighbour/template",)),)
+        for role in passed:
+            update = Access("cloudformation:UpdateStack", stack["StackId"], given)
+            yield from _let_in(account, enforcement.session(account, role, NEIGHBOUR), update)
     for role in (found for found in _roles(account, "") if ADMINISTRATOR not in found):
         for access in asked:
             yield from _let_in(account, enforcement.session(account, role, NEIGHBOUR), access)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from rehearsal.engine import Account
 from rehearsal.engine.iam import enforcement
 from rehearsal.engine.iam.policies import Access
+from rehearsal.engine.moto_seams import functions as function_seam
 from rehearsal.scenarios.finding import Finding
 from rehearsal.scenarios.turn import Outcome
 
@@ -50,12 +51,13 @@ def _lost_events(account: Account, prefix: str) -> Iterator[str]:
 
 
 def _lost_calls(account: Account, prefix: str) -> Iterator[str]:
-    """A function that is called by events has dead letters, and its role may put them there."""
-    for function in account.client("lambda").list_functions()["Functions"]:
-        queue = function.get("DeadLetterConfig", {}).get("TargetArn")
-        if function["FunctionName"].startswith(prefix) and queue:
-            role = enforcement.session(account, function["Role"], "lambda")
-            yield from _refused(enforcement.imagined_refusal(account, role, Access("sqs:SendMessage", queue)))
+    """A function has dead letters for what it could not do, and its role may put them there."""
+    for found in account.client("lambda").list_functions()["Functions"]:
+        function = function_seam.find(account, found["FunctionArn"])
+        if function and function.name.startswith(prefix) and function.dead_letters_arn:
+            role = enforcement.session(account, function.role_arn, "lambda")
+            access = Access("sqs:SendMessage", function.dead_letters_arn)
+            yield from _refused(enforcement.imagined_refusal(account, role, access))
 
 
 def _messages(account: Account, prefix: str) -> Iterator[str]:

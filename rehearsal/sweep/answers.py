@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from rehearsal.engine import Account
 from rehearsal.engine.iam import enforcement, grants
@@ -49,6 +51,16 @@ class Answers:
             if found.startswith(STALE):
                 yield "every reason for an unused grant is needed", found
 
+    def instead(self, role_arn: str, resource: str, another: str) -> Iterator[tuple[str, str]]:
+        """What would be denied to the role if it asked for another resource wherever it asked for this one."""
+        for question in self._about[role_arn]:
+            access = question.access
+            asked = swapped(access.resource, resource, another)
+            if asked != access.resource:
+                instead = replace(access, resource=asked)
+                if not enforcement.imagined(self._account, question.principal, instead).allowed:
+                    yield "no call was denied", f"{role_arn.rsplit('/', 1)[-1]} {access.action} on {asked}"
+
     def _asked(self) -> Iterator[tuple[Question, bool]]:
         for question in dict.fromkeys(one for about in self._changed() for one in self._about[about]):
             yield question, self._ask(question)
@@ -85,6 +97,13 @@ class Answers:
 
 
 STALE = "stale: "
+
+
+def swapped(arn: str, resource: str, another: str) -> str:
+    """The ARN with another resource where it names this one, by its whole ARN or as one of its parts."""
+    if resource.startswith("arn:"):
+        return another + arn.removeprefix(resource) if f"{arn}/".startswith(f"{resource}/") else arn
+    return "".join(another if part == resource else part for part in re.split("([:/])", arn))
 
 
 def _owner(resource: str) -> str:

@@ -28,7 +28,54 @@ def _literal(pattern: str) -> str:
     return pattern.replace("[", "[[]")
 
 
-REASONS: tuple[Reason, ...] = ()
+REASONS: tuple[Reason, ...] = (
+    Reason(
+        ("* drop Resources.*RoleDefaultPolicy* (xray:PutTelemetryRecords)",),
+        "CDK grants it with tracing; there is no X-Ray here",
+    ),
+    Reason(
+        ("*-training drop Resources.PipelineRoleDefaultPolicy* (sagemaker:AddTags)",),
+        "SageMaker tags a pipeline's jobs; here nobody does",
+    ),
+    Reason(
+        (
+            "*-storage drop Resources.ModelRoleDefaultPolicy* (cloudwatch:PutMetricData)",
+            "*-training drop Resources.JobRoleDefaultPolicy* (cloudwatch:PutMetricData)",
+        ),
+        "SageMaker publishes instance metrics; the local account has none",
+    ),
+    Reason(
+        (
+            "*-storage drop Resources.ModelRoleDefaultPolicy*.Resource.* (logs:CreateLogGroup, *",
+            "*-training drop Resources.JobRoleDefaultPolicy*.Resource.* (logs:CreateLogGroup, *",
+        ),
+        "groups of the kinds that are written here are asked for; of the others SageMaker writes on AWS alone",
+    ),
+    Reason(
+        ("*-storage drop Resources.ModelRoleDefaultPolicy*.Resource.* (cloudwatch:DescribeAlarms)",),
+        "AWS does not say which role looks at the rollback alarms; here it is the caller's",
+    ),
+    Reason(
+        ("*-storage drop Resources.ServingDeployRoleDefaultPolicy*.Resource.2 (cloudwatch:DeleteAlarms, *",),
+        "the alarm that compares predictions is there from two instances on, in prod alone",
+    ),
+    Reason(
+        ("*-retraining drop Resources.ReleaseModelRoleDefaultPolicy*.Resource.* (ssm:GetParameters)",),
+        "it looks only when a record was written before",
+    ),
+    Reason(
+        ("*-retraining drop Resources.AlarmsPolicy*.Action.*",),
+        "the library lets EventBridge look at the queue too; to send is all that it does",
+    ),
+    Reason(
+        ("*-serving drop Resources.Rollback*.Dimensions.2 (EndpointConfigName)",),
+        "with one fleet both metrics say the same; the lint of a synth finds it: the old fleet would veto",
+    ),
+    Reason(
+        ("* drop Resources.*.Targets.0.RetryPolicy",),
+        "185 attempts are what EventBridge makes without being told; they are written for people to see",
+    ),
+)
 
 
 def unexplained(survivors: Sequence[Mutant]) -> list[Mutant]:

@@ -51,6 +51,8 @@ class Trial:
         self._answers = Answers(
             stage.account, f"{stage.outcome.deployment.config.name}-", stage.recording.questions
         )
+        self._resources = set(stage.recording.names.values())
+        self._variables = {one["FunctionName"]: _variables(one) for one in self._functions()}
         self.deliveries: set[Delivered] = set()
         """What the stage itself delivers; looked up in a fork, for it moves things."""
         self._now: set[Delivered] = set()
@@ -81,7 +83,7 @@ class Trial:
 
     def _findings(self) -> Iterator[tuple[str, str]]:
         yield from self._answers.findings()
-        yield from self._unset()
+        yield from self._misled()
         yield from self._of_what_is_deployed()
         yield from self._misdelivered()
 
@@ -103,15 +105,28 @@ class Trial:
         for expect in (coverage.alarms_are_wired, check_strangers, check_unseen):
             yield from ((one.expectation, one.where) for one in expect(outcome) if not one.held)
 
-    def _unset(self) -> Iterator[tuple[str, str]]:
-        """A handler that cannot read its environment fails at its first call."""
-        for function in self._stage.account.client("lambda").list_functions()["Functions"]:
-            settings = _settings(function["Handler"])
+    def _misled(self) -> Iterator[tuple[str, str]]:
+        """A handler that cannot read its environment fails; one that is sent to another resource asks for that."""
+        for function in self._functions():
+            variables, settings = _variables(function), _settings(function["Handler"])
             try:
                 if settings:
-                    settings.from_env(function.get("Environment", {}).get("Variables", {}))
+                    settings.from_env(variables)
             except (MissingSettingError, ValueError) as error:
                 yield "no function fails", f"{function['FunctionName']}: {error}"
+            before = self._variables.get(function["FunctionName"], {})
+            for name, value in before.items():
+                # of two variables of one value nobody knows which of them a call went by
+                is_known = self._is_resource(value) and list(before.values()).count(value) == 1
+                if is_known and variables.get(name, value) != value:
+                    yield from self._answers.instead(function["Role"], value, variables[name])
+
+    def _is_resource(self, value: str) -> bool:
+        return bool({value, value.rsplit("/", 1)[-1]} & self._resources)
+
+    def _functions(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._stage.account.client("lambda").list_functions()["Functions"]
+        return found
 
     def _misdelivered(self) -> Iterator[tuple[str, str]]:
         self._now = set(self._deliver())
@@ -163,6 +178,11 @@ class Trial:
         ]
 
 
+def _variables(function: dict[str, Any]) -> dict[str, str]:
+    found: dict[str, str] = function.get("Environment", {}).get("Variables", {})
+    return found
+
+
 def _settings(handler: str) -> type[Settings] | None:
     """`lambdas.check_drift.handler` reads CheckDriftSettings."""
     verb = handler.split(".")[-2] if "." in handler else ""
@@ -173,7 +193,9 @@ DRAWN = ("messageId", "receiptHandle", "eventSourceARN", "attributes", "md5OfBod
 
 
 def _without_ids(event: Any) -> Any:
-    """A payload without what is drawn anew for each message."""
+    """A payload without what is drawn anew for each message; a queue's body is JSON in JSON."""
     if isinstance(event, dict):
         return {key: _without_ids(value) for key, value in event.items() if key not in DRAWN}
+    if isinstance(event, str) and event.startswith("{"):
+        return _without_ids(json.loads(event))
     return [_without_ids(one) for one in event] if isinstance(event, list) else event

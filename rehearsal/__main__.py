@@ -95,6 +95,7 @@ def stage(args: argparse.Namespace, console: Console) -> Stage:
     loaded = find(args.scenario)
     config, repository = args.config, ROOT
     text = loaded.config(args.config)
+    console.print(f"{loaded.name}: {loaded.file.title}", markup=False, highlight=False)
     clear(args.out)
     if loaded.file.config:
         repository = args.out / "project"

@@ -17,7 +17,7 @@ from rehearsal.engine import Account
 from rehearsal.scenarios import bad_release, brought
 from rehearsal.scenarios.brought import Change
 from rehearsal.scenarios.deployment import Deployment
-from rehearsal.scenarios.flights import FLIGHTS
+from rehearsal.scenarios.load import STANDARD, find
 from rehearsal.scenarios.turn import live_schema
 from stacks.app import build
 
@@ -117,13 +117,14 @@ def _assembly(config: Config, directory: Path) -> Path:
 @contextmanager
 def deployed(scratch: Path) -> Iterator[Tideline]:
     """Deploy, train on January's flights, and have the first model live."""
-    tables = FLIGHTS.tables
+    season = find(STANDARD).scenario(scratch)
+    tables = season.tables
     config = Config.model_validate({**SETTINGS, "serving": LIVES[0].serving})
     assembly = _assembly(config, scratch / "first")
-    with Account(start=FLIGHTS.start - timedelta(hours=2), directory=scratch / "account") as account:
+    with Account(start=season.start - timedelta(hours=2), directory=scratch / "account") as account:
         deployment = Deployment(account, config, assembly)
         deployment.deploy()
-        deployment.upload_history([tables / FLIGHTS.history[0]])
+        deployment.upload_history([tables / season.history[0]])
         digest = deployment.push_image()
         deployment.call("build_snapshot", {})
         bad_release.train(deployment, digest)
@@ -131,5 +132,5 @@ def deployed(scratch: Path) -> Iterator[Tideline]:
         if schema is None:
             raise RuntimeError("the first model is not live; `make rehearse` shows where the loop breaks")
         champion = deployment.ledger_bodies("CHAMPION")[0]["package_arn"]
-        body = request_body(tables / f"{FLIGHTS.start:%Y-%m}.csv.gz", schema["features"])
+        body = request_body(tables / f"{season.start:%Y-%m}.csv.gz", schema["features"])
         yield Tideline(deployment, champion, body)

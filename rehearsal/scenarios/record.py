@@ -10,7 +10,7 @@ from typing import Any
 from rehearsal.engine import Account
 from rehearsal.engine.journal import Entry
 
-MEASURED_KEYS = {"wall_seconds", "remaining_micro_usd"}
+MEASURED_KEYS = {"wall_seconds", "remaining_usd"}
 """Real seconds, and the money that they cost."""
 MONEY_LEFT = re.compile(r"(?<=of the )\d+\.\d+(?= USD left)")
 LATENCY_ALARM = "rollback-latency"

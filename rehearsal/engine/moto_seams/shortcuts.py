@@ -29,7 +29,8 @@ def install(account: Account) -> None:
         return urls[kind]
 
     def aware(value: Any) -> datetime:
-        return parsed(value) if isinstance(value, str) else original_aware(value)
+        moment: datetime = parsed(value) if isinstance(value, str) else original_aware(value)
+        return moment
 
     original_urls = replace(account, BaseBackend, "urls", property(urls_of))
     original_aware = replace(account, serialize, "parse_to_aware_datetime", aware)

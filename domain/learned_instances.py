@@ -160,7 +160,8 @@ def _ranked(
     low, high = first.candidate.minutes_range or (0.0, 0.0)
     learned = (
         f"learned from {len(well)} finished {workload.component} {jobs_word}: "
-        f"{first.candidate.expected_minutes:.1f} minutes expected at {history.rows} rows, 9 in 10 between {low:.1f} and {high:.1f}"
+        f"{first.candidate.expected_minutes:.1f} minutes expected at {history.rows} rows, "
+        f"9 in 10 between {low:.1f} and {high:.1f}"
     )
     return replace(
         plain,

@@ -156,10 +156,12 @@ def _ranked(
         if one not in fitting
     ]
     well = [job for job in jobs if not job.failed]
+    jobs_word = "job" if len(well) == 1 else "jobs"
     low, high = first.candidate.minutes_range or (0.0, 0.0)
     learned = (
-        f"learned from {len(well)} finished {workload.component} jobs: {first.candidate.expected_minutes:.1f} minutes "
-        f"expected at {history.rows} rows, 9 in 10 between {low:.1f} and {high:.1f}"
+        f"learned from {len(well)} finished {workload.component} {jobs_word}: "
+        f"{first.candidate.expected_minutes:.1f} minutes expected at {history.rows} rows, "
+        f"9 in 10 between {low:.1f} and {high:.1f}"
     )
     return replace(
         plain,

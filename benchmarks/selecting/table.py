@@ -83,6 +83,11 @@ def _number(cells: Mapping[str, str], column: str, line: int) -> float:
     return value
 
 
+def _is_given(text: str | None) -> bool:
+    """Empty, nan and zero mean that nobody knows."""
+    return (text or "").strip().lower() not in ("", "nan", "none", "null", "0", "0.0")
+
+
 def _failed(cells: Mapping[str, str], line: int) -> bool:
     text = (cells["failed"] or "").strip().lower().removesuffix(".0")
     if text not in TRUE | FALSE:
@@ -97,10 +102,10 @@ def _rows(lines: Iterable[str]) -> Iterator[tuple[Job, float]]:
         raise TableError(f"the table lacks {', '.join(missing)}; its columns must be {', '.join(COLUMNS)}")
     for line, cells in enumerate(reader, start=2):
         failed = _failed(cells, line)
-        size = _number(cells, "size", line) if (cells["size"] or "").strip() else 1.0
+        size = _number(cells, "size", line) if _is_given(cells["size"]) else 1.0
         price = _number(cells, "price", line)
         # A failed run without a time is charged below, as the workload's longest.
-        took = 0.0 if failed and not (cells["runtime"] or "").strip() else _number(cells, "runtime", line)
+        took = 0.0 if failed and not _is_given(cells["runtime"]) else _number(cells, "runtime", line)
         yield Job(cells["workload"], cells["configuration"], took, failed, size), price
 
 

@@ -73,8 +73,11 @@ def test_without_sizes_there_is_no_growth_to_judge(tmp_path: Path) -> None:
     assert grow(read_table(write(tmp_path / "t.csv", *rows))) is None
 
 
-def test_a_failed_run_without_a_time_is_charged_as_the_longest_of_its_workload(tmp_path: Path) -> None:
-    table = read_table(write(tmp_path / "t.csv", "a,x,1,,1,", "a,y,2,50,0,"))
+@pytest.mark.parametrize("unknown", ["", "nan", "0"])
+def test_a_failed_run_without_a_time_is_charged_as_the_longest_of_its_workload(
+    tmp_path: Path, unknown: str
+) -> None:
+    table = read_table(write(tmp_path / "t.csv", f"a,x,1,{unknown},1,", f"a,y,2,50,0,{unknown}"))
     assert table.tasks()[0].seconds == {"x": 50.0, "y": 50.0}
 
 

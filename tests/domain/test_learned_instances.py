@@ -34,7 +34,7 @@ def test_after_a_run_time_and_cost_are_the_ones_seen_with_a_range_around_them() 
     assert winner.expected_usd == pytest.approx(0.115 / 2, rel=0.1)
     assert winner.minutes_range is not None
     assert winner.minutes_range[0] < 30 < winner.minutes_range[1]
-    assert "learned from 1 finished Training jobs" in choice.reasons[1]
+    assert "learned from 1 finished Training job:" in choice.reasons[1]
 
 
 def test_more_like_runs_make_the_range_narrower() -> None:

@@ -77,7 +77,7 @@ JOB = asdict(Workload("Training", memory_gib=4, minutes_on_one_vcpu=10, deadline
 def test_jobs_that_ended_are_learned_from_and_the_answer_says_so(local: Local) -> None:
     answer = choose(local, {"workload": JOB, "finished": [finished("ml.m5.large", 20)], "rows": 1000})
     assert answer["rule"] == "cheapest-as-learned"
-    assert "learned from 1 finished Training jobs" in answer["because"][1]
+    assert "learned from 1 finished Training job:" in answer["because"][1]
     low, high = answer["candidates"][0]["minutes_range"]
     assert low < answer["candidates"][0]["expected_minutes"] < high
 

@@ -33,5 +33,5 @@ def install(account: Account) -> None:
         return moment
 
     original_urls = replace(account, BaseBackend, "urls", property(urls_of))
-    original_aware = replace(account, serialize, "parse_to_aware_datetime", aware)
+    original_aware: Callable[[Any], datetime] = replace(account, serialize, "parse_to_aware_datetime", aware)
     parsed = lru_cache(maxsize=4096)(original_aware)  # a listing has the same times again and again

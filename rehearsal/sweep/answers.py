@@ -50,6 +50,8 @@ class Answers:
         for found in sorted(self._idle - idle):
             if found.startswith(STALE):
                 yield "every reason for an unused grant is needed", found
+            else:  # the standard scenario's own gate says that it is used there
+                yield "no call was denied", f"{found}, which the standard scenario alone uses"
 
     def instead(self, role_arn: str, resource: str, another: str) -> Iterator[tuple[str, str]]:
         """What would be denied to the role if it asked for another resource wherever it asked for this one."""

@@ -107,8 +107,8 @@ def _keep_running(account: Account) -> list[subprocess.Popen[bytes]]:
     start, stop = containers.start, containers.stop
     started: list[subprocess.Popen[bytes]] = []
 
-    def start_own(own: Account, run: containers.Run) -> subprocess.Popen[bytes]:
-        started.append(start(own, run))
+    def start_own(account: Account, run: containers.Run) -> subprocess.Popen[bytes]:
+        started.append(start(account, run))
         return started[-1]
 
     def stop_own(process: subprocess.Popen[bytes], *, grace_seconds: float) -> None:

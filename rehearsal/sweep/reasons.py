@@ -72,6 +72,14 @@ REASONS: tuple[Reason, ...] = (
         "with one fleet both metrics say the same; the lint of a synth finds it: the old fleet would veto",
     ),
     Reason(
+        ("*-delivery drop Resources.DevDeployRoleDefaultPolicy*.Resource.* (sts:AssumeRole)",),
+        "the CDK's CLI takes the bootstrap's other roles for its assets and lookups; here it needs the deploy role alone",
+    ),
+    Reason(
+        ("*-delivery drop Resources.RoleDefaultPolicy*.Action.* (s3:GetObjectVersion)",),
+        "CodePipeline reads the very version of a zip; here it knows which one it has",
+    ),
+    Reason(
         ("* drop Resources.*.Targets.0.RetryPolicy",),
         "185 attempts are what EventBridge makes without being told; they are written for people to see",
     ),

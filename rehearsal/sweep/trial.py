@@ -13,7 +13,7 @@ from typing import Any
 
 import domain.settings
 from domain.settings import MissingSettingError, Settings
-from rehearsal.engine import functions, routing
+from rehearsal.engine import Account, functions, routing
 from rehearsal.engine.delivery import pipelines
 from rehearsal.engine.functions import Outcome as Invoked
 from rehearsal.engine.moto_seams import events as event_seam
@@ -144,8 +144,10 @@ class Trial:
         """Send every recorded event and fire every schedule; functions and pipelines only take note."""
         account, payloads = self._stage.account, []
 
-        def note(_: Any, name: str, event: Any, **__: Any) -> Invoked:
-            payloads.append(f"{name.rsplit(':', 1)[-1]} {json.dumps(_without_ids(event), sort_keys=True)}")
+        def note(account: Account, name_or_arn: str, event: Any, *, attempt: int = 1) -> Invoked:
+            payloads.append(
+                f"{name_or_arn.rsplit(':', 1)[-1]} {json.dumps(_without_ids(event), sort_keys=True)}"
+            )
             return Invoked(True, None)
 
         functions.invoke = note  # type: ignore[assignment]

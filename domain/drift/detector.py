@@ -138,10 +138,10 @@ def fit(
 
 
 def _old_enough(windows: Sequence[Window]) -> None:
-    days = (windows[-1].last - windows[0].first + 1) / HOURS_A_DAY if windows else 0.0
+    days = windows[-1].last // HOURS_A_DAY - windows[0].first // HOURS_A_DAY + 1 if windows else 0
     if days < DAYS_OF_REFERENCE or len(windows) < DAYS_OF_REFERENCE:
         raise TooYoungError(
-            f"got {len(windows)} windows over {days:.1f} days as reference, "
+            f"got {len(windows)} windows over {days} days as reference, "
             f"needed are {DAYS_OF_REFERENCE} of both; until then distances are told and nothing alarms"
         )
 

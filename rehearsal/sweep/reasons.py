@@ -73,7 +73,7 @@ REASONS: tuple[Reason, ...] = (
     ),
     Reason(
         ("*-delivery drop Resources.DevDeployRoleDefaultPolicy*.Resource.* (sts:AssumeRole)",),
-        "the CDK's CLI takes the bootstrap's other roles for its assets and lookups; here it needs the deploy role alone",
+        "the CDK's CLI takes the bootstrap's other roles for assets and lookups; here it needs the deploy role alone",
     ),
     Reason(
         ("*-delivery drop Resources.RoleDefaultPolicy*.Action.* (s3:GetObjectVersion)",),

@@ -144,10 +144,8 @@ class Trial:
         """Send every recorded event and fire every schedule; functions and pipelines only take note."""
         account, payloads = self._stage.account, []
 
-        def note(account: Account, name_or_arn: str, event: Any, *, attempt: int = 1) -> Invoked:
-            payloads.append(
-                f"{name_or_arn.rsplit(':', 1)[-1]} {json.dumps(_without_ids(event), sort_keys=True)}"
-            )
+        def note(_: Any, name: str, event: Any, **__: Any) -> Invoked:
+            payloads.append(f"{name.rsplit(':', 1)[-1]} {json.dumps(_without_ids(event), sort_keys=True)}")
             return Invoked(True, None)
 
         functions.invoke = note  # type: ignore[assignment]

@@ -13,7 +13,7 @@ from typing import Any
 
 import domain.settings
 from domain.settings import MissingSettingError, Settings
-from rehearsal.engine import Account, functions, routing
+from rehearsal.engine import functions, routing
 from rehearsal.engine.delivery import pipelines
 from rehearsal.engine.functions import Outcome as Invoked
 from rehearsal.engine.moto_seams import events as event_seam

@@ -73,10 +73,13 @@ REASONS: tuple[Reason, ...] = (
     ),
     Reason(
         ("*-delivery drop Resources.DevDeployRoleDefaultPolicy*.Resource.* (sts:AssumeRole)",),
-        "the CDK's CLI takes the bootstrap's other roles for its assets and lookups; here it needs the deploy role alone",
+        "the CDK's CLI takes the bootstrap's other roles for assets and lookups; here the deploy role does",
     ),
     Reason(
-        ("*-delivery drop Resources.RoleDefaultPolicy*.Action.* (s3:GetObjectVersion)",),
+        (
+            "*-delivery drop Resources.RoleDefaultPolicy*.Action.* (s3:GetObjectVersion)",
+            "*-delivery drop Resources.RoleDefaultPolicy*.Resource.* (s3:GetBucketVersioning, s3:ListBucket)",
+        ),
         "CodePipeline reads the very version of a zip; here it knows which one it has",
     ),
     Reason(

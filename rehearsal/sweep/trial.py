@@ -144,7 +144,7 @@ class Trial:
         """Send every recorded event and fire every schedule; functions and pipelines only take note."""
         account, payloads = self._stage.account, []
 
-        def note(account: Account, name_or_arn: str, event: Any, *, attempt: int = 1) -> Invoked:
+        def note(account: Account, name_or_arn: str, event: Any, *, attempt: int = 1) -> Invoked:  # noqa: ARG001
             payloads.append(
                 f"{name_or_arn.rsplit(':', 1)[-1]} {json.dumps(_without_ids(event), sort_keys=True)}"
             )

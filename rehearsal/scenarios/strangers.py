@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from rehearsal.engine import Account
 from rehearsal.engine.iam import enforcement
 from rehearsal.engine.iam.policies import Access, Principal
+from rehearsal.engine.moto_seams import events as event_seam
 from rehearsal.scenarios.finding import Finding
 from rehearsal.scenarios.turn import Outcome
 
@@ -29,6 +30,7 @@ OVER_HTTP = ("s3", "sqs", "sns")
 SERVICES = tuple(
     f"{name}.amazonaws.com" for name in ("cloudwatch", "delivery.logs", "events", "logging.s3", "s3", "sns")
 )
+EVENTS = "events.amazonaws.com"
 OF_ANY_RULE = "-Alarms"
 """The queue that takes the events of this account's rules: its policy cannot name the rule, which names the queue."""
 ADMINISTRATOR = "-cfn-exec-role-"
@@ -84,6 +86,19 @@ def _resources(account: Account, prefix: str) -> Iterator[Resource]:
             yield Resource("kms", f"arn:aws:kms:{here}:key/{alias['TargetKeyId']}")
 
 
+def _open_to_rules(account: Account) -> set[str]:
+    """The topics to which a rule writes, and their keys.
+
+    EventBridge does not tell SNS for which rule or account it writes, so a condition on either would keep all rules out.
+    """
+    targets = (target["Arn"] for rule in event_seam.rules(account) for target in rule.targets)
+    topics = {arn for arn in targets if arn.split(":")[2] == "sns"}
+    sns, kms = account.client("sns"), account.client("kms")
+    described = [sns.get_topic_attributes(TopicArn=arn)["Attributes"] for arn in topics]
+    keys = {one["KmsMasterKeyId"] for one in described if "KmsMasterKeyId" in one}
+    return topics | {kms.describe_key(KeyId=key)["KeyMetadata"]["Arn"] for key in keys}
+
+
 def _without_tls(account: Account, resources: list[Resource]) -> Iterator[str]:
     """It takes a Deny: an Allow elsewhere would let in whoever has one. S3 speaks TLS 1.1 too, if it is let."""
     anybody = enforcement.session(account, f"arn:aws:iam::{account.id}:role/anybody", "anybody")
@@ -99,8 +114,11 @@ def _without_tls(account: Account, resources: list[Resource]) -> Iterator[str]:
 
 def _of_another_account(account: Account, resources: list[Resource]) -> Iterator[str]:
     source = f"arn:aws:events:{account.region}:{ANOTHER_ACCOUNT}:rule/{NEIGHBOUR}"
+    open_to_rules = _open_to_rules(account)
     for service in (*SERVICES, f"logs.{account.region}.amazonaws.com"):
         for resource in resources:
+            if service == EVENTS and resource.arn in open_to_rules:
+                continue
             for access in resource.accesses(
                 aws_sourcearn=source, aws_sourceaccount=ANOTHER_ACCOUNT, aws_sourceowner=ANOTHER_ACCOUNT
             ):
@@ -116,9 +134,13 @@ def _to_roles(account: Account, prefix: str) -> Iterator[str]:
 
 def _of_a_neighbour(account: Account, resources: list[Resource]) -> Iterator[str]:
     source = f"arn:aws:events:{account.region}:{account.id}:rule/{NEIGHBOUR}"
-    events = enforcement.service(account, "events.amazonaws.com")
+    events, open_to_rules = enforcement.service(account, EVENTS), _open_to_rules(account)
     for resource in resources:
-        if resource.service != "kms" and OF_ANY_RULE not in resource.arn:
+        if (
+            resource.service != "kms"
+            and OF_ANY_RULE not in resource.arn
+            and resource.arn not in open_to_rules
+        ):
             for access in resource.accesses(aws_sourcearn=source, aws_sourceaccount=account.id):
                 yield from _let_in(account, events, access)
 

@@ -76,7 +76,10 @@ REASONS: tuple[Reason, ...] = (
         "the CDK's CLI takes the bootstrap's other roles for assets and lookups; here it needs the deploy role alone",
     ),
     Reason(
-        ("*-delivery drop Resources.RoleDefaultPolicy*.Action.* (s3:GetObjectVersion)",),
+        (
+            "*-delivery drop Resources.RoleDefaultPolicy*.Action.* (s3:GetObjectVersion)",
+            "*-delivery drop Resources.RoleDefaultPolicy*.Resource.* (s3:GetBucketVersioning, s3:ListBucket)",
+        ),
         "CodePipeline reads the very version of a zip; here it knows which one it has",
     ),
     Reason(

@@ -84,3 +84,18 @@ def test_a_role_that_hands_any_role_to_any_service_is_named(account: Account) ->
     }
     iam.put_role_policy(RoleName="ours-role", PolicyName="p", PolicyDocument=json.dumps(passing))
     assert "iam:PassRole" in red(account, NO_TLS)["no role reaches into a neighbour's things"]
+
+
+def test_a_topic_to_which_a_rule_writes_cannot_name_it_and_any_other_topic_can(account: Account) -> None:
+    sns, events = account.client("sns"), account.client("events")
+    topics = [sns.create_topic(Name=name)["TopicArn"] for name in ("ours-told", "ours-other")]
+    for topic in topics:
+        statement = {**FOR_RULES, "Action": "sns:Publish", "Resource": topic}
+        plain = {**NO_TLS, "Action": "sns:Publish", "Resource": topic}
+        policy = json.dumps({"Version": VERSION, "Statement": [statement, plain]})
+        sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
+    events.put_rule(Name="failed", EventPattern=json.dumps({"source": ["aws.codepipeline"]}))
+    events.put_targets(Rule="failed", Targets=[{"Id": "told", "Arn": topics[0]}])
+    found = red(account, NO_TLS)
+    assert "ours-other" in found["no rule of a neighbour gets in"]
+    assert "ours-told" not in str(found)

@@ -89,7 +89,7 @@ def _resources(account: Account, prefix: str) -> Iterator[Resource]:
 def _open_to_rules(account: Account) -> set[str]:
     """The topics to which a rule writes, and their keys.
 
-    EventBridge does not tell SNS for which rule or account it writes, so a condition on either would keep all rules out.
+    EventBridge does not tell SNS for which rule or account it writes: a condition on either would keep all out.
     """
     targets = (target["Arn"] for rule in event_seam.rules(account) for target in rule.targets)
     topics = {arn for arn in targets if arn.split(":")[2] == "sns"}

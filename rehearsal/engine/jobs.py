@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from rehearsal.engine.job_faults import NO_CAPACITY, quota_exceeded
 from rehearsal.engine.job_requests import asked_type, image_uri, step_name
 from rehearsal.engine.moto_seams import sagemaker as seam
 
-JOB_VIRTUAL_TIME = timedelta(seconds=300)  # assumed: what a small job takes on AWS, start-up included
+JOB_VIRTUAL_TIME = timedelta(seconds=300)  # assumed: what a small job takes on AWS, and is billed
 FAILURE_CHARACTERS = 1024  # DescribeTrainingJob's limit on FailureReason
 
 
@@ -216,7 +215,7 @@ class Jobs:
         job.record.update({kind.status: outcome.status, "LastModifiedTime": now, **outcome.facts})
         if outcome.reason:
             job.record["FailureReason"] = outcome.reason[:FAILURE_CHARACTERS]
-        seconds = max(1, math.ceil(outcome.seconds))
+        seconds = int(JOB_VIRTUAL_TIME.total_seconds())
         if not outcome.began:
             pass  # nothing ran, so nothing is billed
         elif kind is TRAINING:
@@ -225,7 +224,7 @@ class Jobs:
         else:
             job.record |= {
                 "ProcessingStartTime": began,
-                "ProcessingEndTime": began + timedelta(seconds=seconds),
+                "ProcessingEndTime": now,
             }
         self._tell(job, outcome)
 

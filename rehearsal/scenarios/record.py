@@ -10,9 +10,7 @@ from typing import Any
 from rehearsal.engine import Account
 from rehearsal.engine.journal import Entry
 
-MEASURED_KEYS = {"wall_seconds", "remaining_usd"}
-"""Real seconds, and the money that they cost."""
-MONEY_LEFT = re.compile(r"(?<=of the )\d+\.\d+(?= USD left)")
+REAL_SECONDS = "wall_seconds"
 LATENCY_ALARM = "rollback-latency"
 LATENCIES = re.compile(
     r"""\d+\.\d+(?=\ \(\d\d/\d\d/\d\d)            # a datapoint in an alarm's reason
@@ -34,7 +32,7 @@ def write_journal(account: Account, path: Path) -> None:
 
 def _line(entry: Entry, here: dict[str, str]) -> str:
     told = {"at": entry.time.isoformat(), "entry": entry.kind, "facts": _plain(entry.facts)}
-    line = MONEY_LEFT.sub(MEASURED, json.dumps(told, sort_keys=True))
+    line = json.dumps(told, sort_keys=True)
     if LATENCY_ALARM in line:
         line = LATENCIES.sub(MEASURED, line)
     for ours, name in here.items():
@@ -44,5 +42,5 @@ def _line(entry: Entry, here: dict[str, str]) -> str:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: MEASURED if key in MEASURED_KEYS else _plain(one) for key, one in value.items()}
+        return {key: MEASURED if key == REAL_SECONDS else _plain(one) for key, one in value.items()}
     return [_plain(one) for one in value] if isinstance(value, list | tuple) else value

@@ -41,7 +41,7 @@ def test_a_training_job_leaves_a_model_metrics_and_its_times(world: World) -> No
     ]
     assert job["TrainingEndTime"] - job["TrainingStartTime"] == timedelta(seconds=300)
     assert world.account.clock.now() == began + timedelta(seconds=300)
-    assert 1 <= job["BillableTimeInSeconds"] == job["TrainingTimeInSeconds"] < 60
+    assert job["BillableTimeInSeconds"] == job["TrainingTimeInSeconds"] == 300
 
 
 def test_a_training_container_finds_the_documented_files(world: World) -> None:
@@ -217,8 +217,7 @@ def test_a_processing_job_writes_its_outputs_and_message(world: World) -> None:
     assert (job["ProcessingJobStatus"], job["ExitMessage"]) == ("Completed", "2 files")
     assert report["names"] == ["rows/a.csv", "rows/more/b.csv"]
     assert (report["arn"], report["score"]) == (job["ProcessingJobArn"], 0.4)
-    took = job["ProcessingEndTime"] - job["ProcessingStartTime"]
-    assert timedelta(seconds=1) <= took < timedelta(seconds=60)
+    assert job["ProcessingEndTime"] - job["ProcessingStartTime"] == timedelta(minutes=5)
 
 
 def test_a_processing_job_that_exits_with_an_error_uploads_nothing(world: World) -> None:

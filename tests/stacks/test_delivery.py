@@ -207,12 +207,14 @@ def test_the_zip_of_the_stack_s_own_bucket_starts_the_pipeline() -> None:
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
 
 
-def test_a_push_that_does_not_reach_the_pipeline_may_lie_in_dead_letters() -> None:
+def test_what_does_not_reach_the_pipeline_or_people_may_lie_in_dead_letters() -> None:
     policy = committed().one("AWS::SQS::QueuePolicy").properties["PolicyDocument"]
     allowed = [one for one in policy["Statement"] if one["Effect"] == "Allow"]
-    assert [(one["Principal"]["Service"], one["Action"]) for one in allowed] == [
+    assert {(one["Principal"]["Service"], one["Action"]) for one in allowed} == {
         ("events.amazonaws.com", "sqs:SendMessage")
-    ]
+    }
+    sources = [one["Condition"]["ArnEquals"]["aws:SourceArn"] for one in allowed]
+    assert ["-onpush" in sources[0], "-onfailure" in sources[1], len(sources)] == [True, True, 2]
     key = committed().one("AWS::KMS::Key").properties["KeyPolicy"]
     services = [one["Principal"].get("Service") for one in key["Statement"]]
     assert "events.amazonaws.com" in services

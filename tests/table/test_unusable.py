@@ -115,7 +115,7 @@ def test_make_hands_over_a_path_with_spaces_and_quotes_as_it_is() -> None:
         "TARGET=y",
         "TIME=at",
     ]
-    [line] = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    line = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     shown = line.replace(".venv/bin/python -m rehearsal", "printf '%s\\n'")
     environment = {"DATA": "it's a table.csv", "TARGET": "y", "TIME": "at"}
     told = subprocess.run(["sh", "-c", shown], env=environment, capture_output=True, text=True, check=True)
@@ -125,7 +125,7 @@ def test_make_hands_over_a_path_with_spaces_and_quotes_as_it_is() -> None:
 def test_without_data_make_ignores_what_the_environment_calls_time() -> None:
     assert HEADER[0] == "when"
     command = ["make", "--no-print-directory", "-n", "-o", ".venv/ready", "rehearse"]
-    [line] = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    line = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     shown = line.replace(".venv/bin/python -m rehearsal", "printf '[%s]'")
     told = subprocess.run(["sh", "-c", shown], env={"TIME": "%e"}, capture_output=True, text=True, check=True)
     assert told.stdout == "[]"

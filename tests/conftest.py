@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
+
+gc.set_threshold(100_000, 50, 50)  # a seventh of the time of all tests, otherwise
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -15,10 +15,10 @@ LATENCY_ALARM = "rollback-latency"
 LATENCIES = re.compile(
     r"""\d+\.\d+(?=\ \(\d\d/\d\d/\d\d)            # a datapoint in an alarm's reason
       | (?<=\\"recentDatapoints\\":)\[[^\]]*\]       # and in its data
-      | (?<=\\"value\\":)\d+\.\d+
-      | (?<="value":\ )\d+\.\d+""",
+      | (?<=\\"value\\":)\d+\.\d+""",
     re.VERBOSE,
 )
+LATENCY = re.compile(r'(?<="value": )\d+\.\d+')
 MEASURED = "(measured)"
 
 
@@ -34,7 +34,7 @@ def _line(entry: Entry, here: dict[str, str]) -> str:
     told = {"at": entry.time.isoformat(), "entry": entry.kind, "facts": _plain(entry.facts)}
     line = json.dumps(told, sort_keys=True)
     if LATENCY_ALARM in line:
-        line = LATENCIES.sub(MEASURED, line)
+        line = LATENCY.sub(json.dumps(MEASURED), LATENCIES.sub(MEASURED, line))
     for ours, name in here.items():
         line = line.replace(ours, name)
     return line

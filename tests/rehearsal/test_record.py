@@ -12,7 +12,8 @@ from rehearsal.scenarios.record import write_journal
 
 def test_a_latency_is_left_out_of_every_form_in_which_an_alarm_tells_it(tmp_path: Path) -> None:
     reason = "Threshold Crossed: 1 datapoint [251000.5 (25/04/13 15:17:00)] was greater than the threshold (250000.0)."
-    data = json.dumps({"recentDatapoints": [251000.5], "evaluatedDatapoints": [{"value": 251000.5}]})
+    points = {"recentDatapoints": [251000.5], "evaluatedDatapoints": [{"value": 251000.5}]}
+    data = json.dumps(points, separators=(",", ":"))
     with Account(start=datetime(2026, 1, 1, tzinfo=UTC), directory=tmp_path / "account") as account:
         account.journal.write(
             "alarm", alarm="x-rollback-latency", reason=reason, value=251000.5, event={"reasonData": data}

@@ -110,7 +110,7 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
     reserved = sum(run["plan"]["reserved_micro_usd"] for run in summary["runs"]) / 1e6
     console.print(
         f"Training: {len(summary['runs'])} runs, {len(summary['jobs'])} jobs; {reserved:.4f} USD reserved, "
-        f"{spent:.4f} USD at list price for the seconds measured on this machine"
+        f"{spent:.4f} USD at list price for the five minutes that each job is given"
     )
     unused = sum(map(len, summary["grants"]["unused"].values()))
     console.print(f"Permissions: {summary['grants']['used']} grants used, {unused} not")

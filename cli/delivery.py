@@ -17,10 +17,15 @@ from config.delivery import Delivery, S3Zip
 from domain.names import delivery_name
 
 NOTHING_NEW = ("nothing-new", "done-before")
+NOTHING_TO_TRAIN = (*NOTHING_NEW, "no-snapshot", "no-image")
+"""Rules by which a push rightly trains nothing. By any other what was pushed waits untrained, and that is a failure."""
 
 
 def ask_to_train(aws: Aws, *, cause: str, incident: str, delivery: str) -> tuple[str, dict[str, str]]:
-    """Ask the one door. Returns a sentence, and the variables on which the next stages depend."""
+    """Ask the one door. Returns a sentence, and the variables on which the next stages depend.
+
+    Raises CommandError if what was pushed is new and was not trained: a run is in flight, say, or Tideline is paused.
+    """
     event = {"cause": cause, "incident": incident, **({"delivery": delivery} if delivery else {})}
     answer = call_start_training(aws, event)
     decision, plan = answer["decision"], answer["plan"]
@@ -28,6 +33,10 @@ def ask_to_train(aws: Aws, *, cause: str, incident: str, delivery: str) -> tuple
     if decision["verdict"] == "start":
         told = f"{plan['run_id']} trains: {reasons}"
         return told, {"TRAINING": "started", "RUN_ID": plan["run_id"], "SERVES": "yes"}
+    if decision["rule"] not in NOTHING_TO_TRAIN:
+        raise CommandError(
+            f"new, and not trained: {reasons}; see ./tideline status, then run this stage again"
+        )
     new = "nothing new, " if decision["rule"] in NOTHING_NEW else ""
     serves = "yes" if live_release(aws) else "no"
     return f"{new}nothing trained: {reasons}", {"TRAINING": "nothing", "RUN_ID": "none", "SERVES": serves}

@@ -44,7 +44,10 @@ def take_over(aws: Aws, source: Aws, root: Path) -> str:
         mine = _log_in(ecr, repository)
         there = _log_in(source.client("ecr"), source.names.image_repository)
         wanted = theirs["imageId"]["imageDigest"]
-        _run(["docker", "buildx", "imagetools", "create", f"--tag={mine}:{tag}", f"{there}@{wanted}"])
+        as_it_is = "--prefer-index=false"  # or the copy is a list with one image in it, under another digest
+        _run(
+            ["docker", "buildx", "imagetools", "create", as_it_is, f"--tag={mine}:{tag}", f"{there}@{wanted}"]
+        )
         known = _image(ecr, repository, tag)
         if known is None or known["imageId"]["imageDigest"] != wanted:
             raise CommandError(

@@ -153,8 +153,10 @@ def _champion(body: dict[str, Any], record: ReleaseRecord, *, since: str) -> Cha
 def _restore(settings: RecordReleaseSettings, ledger: Ledger, stack: dict[str, Any]) -> None:
     """CloudFormation may take a rollback for a success: then Serving names the rejected release, and its next
 
-    update would deploy it. What serves, released anew, sets that right.
+    update would deploy it. What serves, released anew, sets that right; so does any package that waits already.
     """
+    if ledger.waiting():
+        return
     given = {p["ParameterKey"]: p["ParameterValue"] for p in stack["Parameters"]}
     serving = ledger.serving()
     if serving and given[RELEASE_PARAMETER] != f"{settings.release_prefix}{serving[0]}":

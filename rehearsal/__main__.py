@@ -93,6 +93,8 @@ def stage(args: argparse.Namespace, console: Console) -> Stage:
     """The example, or the table that somebody brings."""
     if args.data is not None:
         return own_stage(args, console)
+    if args.target or args.time or args.task:
+        raise Unusable("got --target, --time or --task without --data; name the table too, or leave them out")
     loaded = find(args.scenario)
     config, repository = args.config, ROOT
     text = loaded.config(args.config)

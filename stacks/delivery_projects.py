@@ -23,6 +23,8 @@ PYTHON = "3.13"
 VARIABLES = "build/variables.env"
 """A step that exports variables writes them to this file, so that no logic stands in a buildspec."""
 QUEUED_MINUTES = 60
+TIDELINE = "sh ./tideline"
+"""By its shell: the zip of a connection may come without the right to execute it."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ VERIFY = Step("verify", ("make check-model", "make test"), timeout_minutes=45)
 def image_step(names: Names, source: Names | None) -> Step:
     """Built once, in the first environment; the others take that very digest over."""
     take_over = f" --from {source.environment}" if source else ""
-    command = f"./tideline --env {names.environment} image --variables {VARIABLES}{take_over}"
+    command = f"{TIDELINE} --env {names.environment} image --variables {VARIABLES}{take_over}"
     commands = ("make setup", command)
     return Step(f"{names.environment}-image", commands, 30, exports=("IMAGE",), builds_images=True)
 
@@ -66,14 +68,14 @@ def deploy_step(names: Names) -> Step:
 
 def train_step(names: Names) -> Step:
     asked = '--cause push --incident "$IMAGE" --delivery "$DELIVERY"'
-    command = f"./tideline --env {names.environment} train {asked} --variables {VARIABLES}"
+    command = f"{TIDELINE} --env {names.environment} train {asked} --variables {VARIABLES}"
     exports = ("TRAINING", "RUN_ID", "SERVES")
     return Step(f"{names.environment}-train", ("make setup", command), 15, exports=exports)
 
 
 def prove_step(names: Names) -> Step:
     return Step(
-        f"{names.environment}-prove", ("make setup", f"./tideline --env {names.environment} smoke"), 15
+        f"{names.environment}-prove", ("make setup", f"{TIDELINE} --env {names.environment} smoke"), 15
     )
 
 

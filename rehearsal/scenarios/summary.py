@@ -19,7 +19,7 @@ from rehearsal.scenarios.turn import Outcome
 
 
 def summarise(outcome: Outcome, findings: Sequence[Finding], quality: Quality | None) -> dict[str, Any]:
-    """Plain JSON. The seconds that jobs took, and so their dollars, are measured on this machine."""
+    """Plain JSON. The wall seconds are measured on this machine; dollars are of virtual time."""
     deployment, journal = outcome.deployment, outcome.deployment.account.journal
     return {
         "scenario": outcome.scenario.name,

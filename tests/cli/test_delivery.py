@@ -118,8 +118,17 @@ def test_a_push_that_trains_nothing_says_so_and_still_proves_what_serves(
     assert capsys.readouterr().out.startswith(told)
 
 
+@pytest.mark.parametrize("rule", ["in-flight", "paused", "budget"])
+def test_a_push_whose_new_model_is_not_trained_fails_and_says_why(
+    fake: Fake, tmp_path: Path, capsys: Any, rule: str
+) -> None:
+    fake.verdict, fake.rule = "skip", rule
+    assert main(["train", "--incident", "sha256:1", "--variables", str(tmp_path / "v")]) != 0
+    assert "new, and not trained: because" in capsys.readouterr().err
+
+
 def test_before_the_first_model_there_is_nothing_to_prove(fake: Fake, tmp_path: Path) -> None:
-    fake.verdict, fake.release = "skip", no_release()
+    fake.verdict, fake.rule, fake.release = "skip", "no-snapshot", no_release()
     assert train(tmp_path)["SERVES"] == "no"
 
 
@@ -183,6 +192,7 @@ def registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
 
         def run(command: list[str], *, stdin: str | None = None) -> str:
             calls.append(command[1])
+            assert "imagetools" not in command or "--prefer-index=false" in command  # else another digest
             if command[1] == "push" or "imagetools" in command:
                 target = next(word for word in reversed(command) if ":" in word and "@" not in word)
                 name, tag = target.removeprefix("--tag=").split("/", 1)[1].split(":")

@@ -71,7 +71,14 @@ def tool(account: Account, engine: str = "") -> Tool:
                 return Answer(out=f"{digest}\n")
             case ["push", tag] if tag in built:
                 return _push(account, command, tag, built[tag])
-            case ["buildx", "imagetools", "create", tag, source]:
+            case [
+                "buildx",
+                "imagetools",
+                "create",
+                "--prefer-index=false",
+                tag,
+                source,
+            ]:  # else it makes a list
                 digest = images.resolve(account, source).uri.rsplit("@", 1)[1]
                 return _push(account, command, tag.removeprefix("--tag="), digest)
         raise Unsupported(

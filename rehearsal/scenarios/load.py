@@ -102,7 +102,7 @@ class Loaded:
         if not table.is_as_it_is:
             tables = scratch / "tables"
             try:
-                write_changed(table, self.folder, tables)
+                write_changed(table, self.folder, tables, end=self.file.end)
             except ValueError as error:
                 raise ConfigError(f"{self.path}: table.changes: {error}") from None
         return Scenario(

@@ -81,15 +81,18 @@ class Table(Part):
         return self.keep_every == 1 and not self.shuffle_days and not self.changes
 
 
-def write_changed(table: Table, source: Path, target: Path) -> None:
-    """Write each month as the scenario wants it. Raises ValueError naming a column that is not there."""
-    files = {path.name: _thinned(path, table.keep_every) for path in sorted(source.glob("*.csv.gz"))}
+def write_changed(table: Table, source: Path, target: Path, *, end: datetime) -> None:
+    """Write what is played up to the end as the scenario wants it. Raises ValueError for a column that is not there."""
+    months = {path.name: path for path in sorted(source.glob("*.csv.gz"))}
+    played = [name for name in months if name in table.history or name <= f"{end:%Y-%m}.csv.gz"]
+    needed = months if table.shuffle_days else played
+    files = {name: _thinned(months[name], table.keep_every) for name in needed}
     if table.shuffle_days:
         files = _shuffled(files, table)
     draw = Random(table.seed)  # noqa: S311
-    target.mkdir(parents=True)
-    for name, found in files.items():
-        _write(target / name, list(_changed(found, table, draw)))
+    target.mkdir(parents=True, exist_ok=True)
+    for name in played:
+        _write(target / name, list(_changed(files[name], table, draw)))
 
 
 def _thinned(path: Path, keep_every: int) -> list[Row]:

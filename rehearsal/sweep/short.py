@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,6 +18,7 @@ from rehearsal.scenarios.expected import Expected
 from rehearsal.scenarios.finding import Finding
 from rehearsal.scenarios.load import STANDARD, find
 from rehearsal.scenarios.pushes import Push
+from rehearsal.scenarios.table_changes import Table, write_changed
 from rehearsal.scenarios.turn import Outcome, Pipeline, Scenario, play
 
 CONFIG = Path(__file__).with_name("short.yaml")
@@ -39,8 +37,14 @@ SYNTHESISED = (
         "training",
     ),
 )
-SIXTH = 6
-MONTHS = ("2013-01", "2013-02", "2013-03")
+TABLE = Table.model_validate(
+    {
+        "folder": "examples/flights",
+        "history": FLIGHTS.history,
+        "keep_every": 6,
+        "changes": [{"from": FLIGHTS.start, "column": "late", "swap": True}],
+    }
+)
 END, SLOW_AT = datetime(2013, 3, 3, tzinfo=UTC), datetime(2013, 3, 3, 15, tzinfo=UTC)
 CONFIGURED = {"config/dev.yaml": CONFIG.read_text()}
 """What the pipeline is to deploy is what its first push brings."""
@@ -77,22 +81,7 @@ def make(directory: Path) -> Made:
 
 
 def write_tables(directory: Path) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    for month in MONTHS:
-        source = FLIGHTS.tables / f"{month}.csv.gz"
-        (directory / source.name).write_bytes(_thinned(source, swapped=month == MONTHS[-1]))
-
-
-def _thinned(month: Path, *, swapped: bool) -> bytes:
-    text = io.StringIO()
-    with gzip.open(month, "rt", newline="") as file:
-        rows = csv.DictReader(file)
-        writer = csv.DictWriter(text, rows.fieldnames or [], lineterminator="\n")
-        writer.writeheader()
-        for i, row in enumerate(rows):
-            if i % SIXTH == 0:
-                writer.writerow({**row, "late": str(1 - int(row["late"]))} if swapped else row)
-    return gzip.compress(text.getvalue().encode(), mtime=0)
+    write_changed(TABLE, FLIGHTS.tables, directory, end=END)
 
 
 def scenario(tables: Path) -> Scenario:

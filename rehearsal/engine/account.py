@@ -174,6 +174,12 @@ class Account:
                 raise RuntimeError("nothing is on the clock that could bring about what is waited for")
             self.advance_to(self.next_wake)
 
+    def settle(self) -> None:
+        """Live until nothing is under way any more: jobs and releases come to their ends."""
+        self.pump()
+        while self.in_transition and self.next_wake:
+            self.advance_to(self.next_wake)
+
     def put_event(
         self, source: str, detail_type: str, detail: dict[str, Any], resources: list[str] | None = None
     ) -> None:

@@ -44,8 +44,6 @@ def _told(variables: dict[str, str], out: Path) -> list[str]:
 def _live(account: Account, console: Console) -> None:
     """What came in since; a release that is under way is lived to its end. What fails is told and ends nothing."""
     try:
-        account.pump()
-        while account.in_transition and account.next_wake:
-            account.advance_to(account.next_wake)
+        account.settle()
     except Exception as error:
         console.print(f"{type(error).__name__}: {error}", markup=False, highlight=False)

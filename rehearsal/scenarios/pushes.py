@@ -103,9 +103,7 @@ class Pusher:
             )
         else:
             pipelines.push(account, _repository(self.source), self.source["BranchName"])
-        account.pump()
-        while account.in_transition and account.next_wake:
-            account.advance_to(account.next_wake)
+        account.settle()
         return self._outcome(push, commit, account.journal.entries[before:])
 
     def _outcome(self, push: Push, commit: str, entries: Sequence[Entry]) -> Pushed:

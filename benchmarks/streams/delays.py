@@ -25,8 +25,6 @@ class Delay:
     hours: int | None
     invalid_hours: int | None
     """The same for the first window whose data are broken."""
-    false_alarms: int
-    carrier: str
 
 
 def delays(null: str, seed: int, rows_an_hour: int) -> list[Delay]:
@@ -48,8 +46,8 @@ def _delay(
     change = HOURS_OF_TRAINING + BEFORE
     changed = list(traffic(start.world, start.grids, change, AFTER, shift))
     seen = late(start.seen([*week, *changed], width, distances=False), width, reference)
-    alarmed = [(s.window.last, a) for s, a in zip(seen, answers(detector, seen), strict=True) if a.alarm]
-    after = [(last, answer) for last, answer in alarmed if last >= change]
+    alarmed = [s.window.last for s, a in zip(seen, answers(detector, seen), strict=True) if a.alarm]
+    after = [last for last in alarmed if last >= change]
     broken = (
         w.last - change + 1
         for w in windows(changed, min_rows=start.min_rows)
@@ -57,10 +55,8 @@ def _delay(
     )
     return Delay(
         shift,
-        after[0][0] - change + 1 if after else None,
+        after[0] - change + 1 if after else None,
         next(broken, None),
-        len(alarmed) - len(after),
-        after[0][1].carriers[0].signal.name if after else "",
     )
 
 

@@ -27,10 +27,6 @@ class Grids:
     ranks: Integers
     """(numbers, CELLS): the rank that each cell of each numeric feature had when the grids were made."""
 
-    @cached_property
-    def all_numbers(self) -> tuple[NumberGrid, ...]:
-        return (*self.numbers.values(), self.prediction)
-
 
 @dataclass(frozen=True, eq=False)
 class Counts:

@@ -13,6 +13,7 @@ from rehearsal.engine.iam import enforcement
 from rehearsal.engine.iam.policies import Access
 from rehearsal.engine.moto_seams import functions as function_seam
 from rehearsal.scenarios.finding import Finding
+from rehearsal.scenarios.strangers import ANOTHER_ACCOUNT, NEIGHBOUR
 from rehearsal.scenarios.turn import Outcome
 
 OF_LOGS = ("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo")
@@ -77,8 +78,8 @@ def _access_logs(account: Account, prefix: str) -> Iterator[str]:
     for bucket, target in _logged_buckets(account, prefix):
         for source, owner, is_ours in (
             (bucket, account.id, True),
-            ("neighbour", account.id, False),
-            (bucket, "999999999999", False),
+            (NEIGHBOUR, account.id, False),
+            (bucket, ANOTHER_ACCOUNT, False),
         ):
             context = (("aws:sourceaccount", (owner,)), ("aws:sourcearn", (f"arn:aws:s3:::{source}",)))
             allowed = enforcement.imagined(account, service, Access("s3:PutObject", target, context)).allowed

@@ -42,23 +42,13 @@ def deployment_key(scope: Construct, names: Names, brought_key_arn: str | None) 
 
 def service_statements(stack: Stack, names: Names) -> list[iam.PolicyStatement]:
     """CloudWatch Logs for our functions' log groups only; alarms and rules of this account only."""
+    ours = {"StringEquals": {"aws:SourceAccount": stack.account}}
     return [
         logs_statement(stack, f"/aws/lambda/{names.deployment}-*"),
-        _statement("cloudwatch.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey*"], _ours(stack)),
-        rules_statement(stack),
+        _statement("cloudwatch.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey*"], ours),
+        # EventBridge sends to queues alone. To an encrypted topic it could not: there SNS carries no aws:SourceAccount.
+        _statement("events.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey*"], ours),
     ]
-
-
-def rules_statement(stack: Stack) -> iam.PolicyStatement:
-    """Rules of this account may send to encrypted queues.
-
-    EventBridge sends to queues alone. To an encrypted topic it could not: there SNS carries no aws:SourceAccount.
-    """
-    return _statement("events.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey*"], _ours(stack))
-
-
-def _ours(stack: Stack) -> dict[str, Any]:
-    return {"StringEquals": {"aws:SourceAccount": stack.account}}
 
 
 def logs_statement(stack: Stack, log_groups: str) -> iam.PolicyStatement:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -56,8 +55,6 @@ class Pipeline:
     assembly: Path
     engine: str = ""
     """The path of a container engine that builds the images too."""
-    first_changes: Mapping[str, str | None] = field(default_factory=dict)
-    """What the first push brings beyond the project as it lies there."""
 
 
 @dataclass
@@ -124,7 +121,7 @@ def _by_push(outcome: Outcome) -> None:
     assert pipeline
     outcome.pusher = Pusher.deploy(deployment, pipeline.delivery, pipeline.assembly, pipeline.engine)
     now = deployment.account.clock.now()
-    _push(outcome, Push(now, "the first push", "nothing-new", pipeline.first_changes))
+    _push(outcome, Push(now, "the first push", "nothing-new"))
     if outcome.pushed[0].status != "SUCCEEDED":
         return
     _bring_table(outcome)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -12,11 +11,12 @@ from config.delivery import load_delivery
 from config.schema import load, load_environments
 from rehearsal.engine import Account
 from rehearsal.engine.iam import enforcement
-from rehearsal.scenarios.deployment import ROOT, Deployment, synthesise
+from rehearsal.scenarios.deployment import Deployment, synthesise
 from rehearsal.scenarios.expectations import check
 from rehearsal.scenarios.expected import Expected
 from rehearsal.scenarios.finding import Finding
 from rehearsal.scenarios.load import STANDARD, find
+from rehearsal.scenarios.project import lay_out
 from rehearsal.scenarios.pushes import Push
 from rehearsal.scenarios.table_changes import Table, write_changed
 from rehearsal.scenarios.turn import Outcome, Pipeline, Scenario, play
@@ -24,19 +24,6 @@ from rehearsal.scenarios.turn import Outcome, Pipeline, Scenario, play
 CONFIG = Path(__file__).with_name("short.yaml")
 FLIGHTS = find(STANDARD).scenario(Path())
 SLOW = next(push.changes for push in FLIGHTS.pushes if push.end == "rolled-back")
-SYNTHESISED = (
-    *(
-        "app.py",
-        "cdk.json",
-        ".dockerignore",
-        "config",
-        "domain",
-        "lambdas",
-        "requirements",
-        "stacks",
-        "training",
-    ),
-)
 TABLE = Table.model_validate(
     {
         "folder": "examples/flights",
@@ -46,16 +33,19 @@ TABLE = Table.model_validate(
     }
 )
 END, SLOW_AT = datetime(2013, 3, 3, tzinfo=UTC), datetime(2013, 3, 3, 15, tzinfo=UTC)
-CONFIGURED = {"config/dev.yaml": CONFIG.read_text()}
-"""What the pipeline is to deploy is what its first push brings."""
 
 
 @dataclass(frozen=True)
 class Made:
     """What a short life is played from."""
 
+    repository: Path
     assembly: Path
     tables: Path
+
+    @classmethod
+    def under(cls, directory: Path) -> Made:
+        return cls(directory / "repository", directory / "cdk.out", directory / "tables")
 
     @property
     def environment(self) -> Path:
@@ -63,19 +53,10 @@ class Made:
 
 
 def make(directory: Path) -> Made:
-    """Synthesise the delivery and one environment, as the project has them but for the configuration; write tables."""
-    root = directory / "repository"
-    bytecode = shutil.ignore_patterns("__pycache__", "prod.yaml")
-    for name in SYNTHESISED:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, root / name, ignore=bytecode)
-        else:
-            root.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, root / name)
-    (root / ".venv").symlink_to(ROOT / ".venv")
-    for name, text in CONFIGURED.items():
-        (root / name).write_text(text)
-    made = Made(synthesise(directory / "cdk.out", root), directory / "tables")
+    """Lay out and synthesise the project as it is but for the configuration; write tables."""
+    made = Made.under(directory)
+    lay_out(made.repository, {"config/dev.yaml": CONFIG.read_text()})
+    synthesise(made.assembly, made.repository)
     write_tables(made.tables)
     return made
 
@@ -113,12 +94,12 @@ def live(made: Made, directory: Path, look: Look = nowhere) -> list[Finding]:
 
 def live_by_push(made: Made, directory: Path, look: Look = nowhere) -> list[Finding]:
     """The same by the delivery pipeline, and on the day after a release that must be rolled back."""
-    delivery = load_delivery(ROOT / "config", load_environments(ROOT / "config"))
+    delivery = load_delivery(made.repository / "config", load_environments(made.repository / "config"))
     if delivery is None:
         raise SystemExit("config/delivery.yaml names no environment: there is no pipeline to push to")
     slow = Push(SLOW_AT, "a model that is slow under load", "rolled-back", SLOW)
     played = replace(scenario(made.tables), pushes=(slow,))
-    return _play(made, directory, played, Pipeline(delivery, made.assembly, first_changes=CONFIGURED), look)
+    return _play(made, directory, played, Pipeline(delivery, made.assembly), look)
 
 
 def _play(
@@ -128,7 +109,7 @@ def _play(
     start = played.start - timedelta(hours=2)
     with Account(start=start, directory=directory, region=config.region) as account:
         enforcement.record(account)
-        deployment = Deployment(account, config, made.environment)
+        deployment = Deployment(account, config, made.environment, made.repository)
         outcome = play(deployment, played, pipeline)
         look(outcome)
         return check(outcome)

@@ -17,7 +17,7 @@ from domain.names import delivery_name
 from rehearsal.engine import Account, containers
 from rehearsal.engine.cloudformation import assembly
 from rehearsal.engine.cloudformation.assembly import CAPABILITIES, SUCCESS
-from rehearsal.scenarios.deployment import ROOT, Deployment
+from rehearsal.scenarios.deployment import Deployment
 from rehearsal.scenarios.turn import Outcome, directly
 from rehearsal.sweep import short
 from rehearsal.sweep.recording import Recording, physical_names
@@ -81,10 +81,10 @@ class Stage:
 def stage(made: Made, directory: Path, recording: Path) -> Iterator[Stage]:
     """Deploy all, bring the table, train the first model and see it live; then publish every recorded metric."""
     config, played = load(short.CONFIG), short.scenario(made.tables)
-    delivery = load_delivery(ROOT / "config", load_environments(ROOT / "config"))
+    delivery = load_delivery(made.repository / "config", load_environments(made.repository / "config"))
     start = played.start - timedelta(hours=2)
     with Account(start=start, directory=directory, region=config.region) as account:
-        outcome = Outcome(played, Deployment(account, config, made.environment))
+        outcome = Outcome(played, Deployment(account, config, made.environment, made.repository))
         if delivery:
             assembly.deploy(account, made.assembly, only=[delivery_name(delivery.name)])
         directly(outcome)

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ class Ground:
 def prepare(out: Path, say: Say) -> Ground:
     """Synthesise, and record the short life by push, unless that was done for these very files."""
     directory = out / _fingerprint()
-    ground = Ground(directory, Made(directory / "cdk.out", directory / "tables"))
+    ground = Ground(directory, Made.under(directory))
     if not ground.recording.exists():
         say("recording a short life by push: some minutes, once for these files")
         shutil.rmtree(out, ignore_errors=True)
@@ -131,7 +131,7 @@ def _life(ground: Ground, mutant: Mutant) -> list[list[str]]:
             / artifact.properties["templateFile"]
         )
         path.write_text(json.dumps(mutant.applied(json.loads(path.read_text()))))
-        made = Made(changed, ground.made.tables)
+        made = replace(ground.made, assembly=changed)
         is_delivery = artifact.directory == ground.made.assembly
         live = short.live_by_push if is_delivery else short.live
         return [[one.expectation, one.where] for one in live(made, Path(scratch) / "account") if not one.held]

@@ -1,4 +1,4 @@
-"""Where the commands read from and act on: a deployment in AWS, or a kept rehearsal (reading only)."""
+"""Where the commands read from and act on: a deployment in AWS, an account that a rehearsal left up, or its ledger."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class KeptRehearsal:
 
 def outputs_of(cloudformation: Any, stack: str, unless: str) -> dict[str, str]:
     """A stack's outputs; `unless` says what to do if there is no such stack."""
-    from botocore.exceptions import ClientError  # late: reading a kept rehearsal needs no AWS library
+    from botocore.exceptions import ClientError  # late: reading a ledger needs no AWS library
 
     try:
         found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
@@ -54,7 +54,7 @@ class Aws:
         self.region = region
 
     def client(self, service: str) -> Any:
-        import boto3  # late: reading a kept rehearsal needs no AWS library
+        import boto3  # late: reading a ledger needs no AWS library
 
         return boto3.client(service, region_name=self.region)
 

@@ -24,7 +24,7 @@ def synthesise(outdir: Path, repository: Path = ROOT) -> Path:
     settings = json.loads((repository / "cdk.json").read_text())
     environment = {
         **os.environ,
-        "CDK_OUTDIR": str(outdir),
+        "CDK_OUTDIR": str(outdir.resolve()),
         "CDK_CONTEXT_JSON": json.dumps(settings["context"]),
         "CDK_VALIDATION": "false",  # `make test` runs the rules; a rehearsal need not run them again
     }

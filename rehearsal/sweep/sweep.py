@@ -26,8 +26,22 @@ from rehearsal.sweep.stage import stage
 from rehearsal.sweep.trial import Trial
 from rehearsal.sweep.verdict import Verdict
 
-PARTS = ("app.py", "config", "domain", "examples/flights", "lambdas", "rehearsal", "stacks", "training")
-"""What a recording depends on."""
+PARTS = (
+    *(
+        "app.py",
+        "cdk.json",
+        "config",
+        "cli",
+        "domain",
+        "examples/flights",
+        "lambdas",
+        "rehearsal",
+        "stacks",
+        "training",
+    ),
+    *("Makefile", "requirements", "package.json", "package-lock.json", "tideline", ".dockerignore"),
+)
+"""What a recording depends on: what the app, the image and the steps of the delivery are made of."""
 TRIAL_SECONDS, LIFE_SECONDS = 300, 1800
 Say = Callable[[str], None]
 

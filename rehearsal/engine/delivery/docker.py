@@ -1,7 +1,7 @@
 """`docker` in a build: images are built from their Dockerfile's own steps into a directory, and pushed to ECR.
 
-Where the machine has a container engine, it builds them too, and its digest counts: a Dockerfile that does not build
-fails the push. What runs is the directory all the same.
+Where the machine has a container engine, it builds them too, and its id is what ECR knows them by: a
+Dockerfile that does not build fails the push. What runs is the directory all the same.
 """
 
 from __future__ import annotations

@@ -41,8 +41,9 @@ def judge_wait(run: Body | None, decisions: Sequence[Body], releases: Sequence[B
 
 
 def _release_of(run_id: str, releases: Sequence[Body]) -> Body | None:
-    """The last release whose report is this run's."""
-    found = [one for one in releases if f"/{Prefix.RUNS}{run_id}/" in one["report_uri"]]
+    """The last release whose report is this run's; one that met a busy stack was not started, and comes again."""
+    begun = (one for one in releases if one["outcome"] != "not-started")
+    found = [one for one in begun if f"/{Prefix.RUNS}{run_id}/" in one["report_uri"]]
     return found[-1] if found else None
 
 

@@ -30,6 +30,11 @@ def test_a_release_on_hold_lets_the_push_wait() -> None:
     assert decision.reasons == ("release 000001 serves and has not proved itself yet",)
 
 
+def test_a_release_that_met_a_busy_stack_comes_again_and_the_push_waits_for_it() -> None:
+    assert judge_wait(RUN, [PASSED], [release("not-started")]).verdict == "wait"
+    assert judge_wait(RUN, [PASSED], [release("not-started"), release("live")]).verdict == "approved"
+
+
 def test_a_release_that_rolled_back_fails_the_push_with_its_reason() -> None:
     failed = {
         "kind": "release",

@@ -121,10 +121,10 @@ def _shortened(scenario: Scenario, args: argparse.Namespace) -> Scenario:
         changes["end"] = args.until.replace(tzinfo=UTC)
     if args.retrains is not None:
         changes["retrains"] = args.retrains
-    if args.seed:
+    if changes:
+        changes |= {"expected": Expected(), "later": None}
+    if changes or args.seed:
         changes["judges_grants"] = False
-    if changes.keys() - {"judges_grants"}:
-        changes |= {"expected": Expected(), "later": None, "judges_grants": False}
     return replace(scenario, **changes)
 
 

@@ -41,10 +41,6 @@ class Image:
     notes: tuple[str, ...]
 
 
-def install(account: Account) -> None:
-    """Images need no patch of moto: its ECR keeps the manifests."""
-
-
 def build(account: Account, *, context: Path, dockerfile: Path, repository: str, tag: str) -> str:
     """Build the image, register it in ECR under its digest, and return its URI by digest."""
     digest = assemble(account, context=context, dockerfile=dockerfile)

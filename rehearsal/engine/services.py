@@ -9,7 +9,6 @@ from rehearsal.engine import (
     cloudformation,
     endpoints,
     functions,
-    images,
     jobs,
     pipelines,
     queues,
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 SERVICES = (
     *(gate, cloudformation, functions, routing, queues, schedules, alarms, service_metrics),
-    *(registry, images, jobs, pipelines, endpoints),
+    *(registry, jobs, pipelines, endpoints),
     *(repositories, builds, code_pipelines),
 )
 

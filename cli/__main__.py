@@ -28,6 +28,11 @@ def parser() -> argparse.ArgumentParser:
     explain.add_argument(
         "what", nargs="?", help="a run, release, package or alarm, or a part of its name (default: the last)"
     )
+    sub.add_parser("history", help="releases: which model served from when to when, and why it came or went")
+    sub.add_parser(
+        "doctor",
+        help="looks before a deploy: tools, account, quotas, prices; exit code 3 if one would fail it",
+    )
     retrain = sub.add_parser("retrain", help="ask for a training run now, through the same door as an alarm")
     retrain.add_argument(
         "--reason", required=True, help="why; the same reason on the same day is the same request"

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from domain.events import iso
 from domain.names import Names
 
 NEVER_DEPLOYED = "REVIEW_IN_PROGRESS"
-AT_REST = 3
+REFUSED = 3
+"""Exit code of a question whose answer is no."""
+AT_REST = REFUSED
 """Exit code of `busy` where there is nothing to wait for."""
 
 __all__ = ["CommandError", "run"]
@@ -67,6 +70,29 @@ def _explain(args: argparse.Namespace, config: Config) -> int:
     return 0
 
 
+def _history(args: argparse.Namespace, config: Config) -> int:
+    from cli import past
+
+    served = past.releases(_source(args, config).bodies)
+    if args.json:
+        print(json.dumps([asdict(one) for one in served], indent=1))
+    else:
+        past.show(served)
+    return 0
+
+
+def _doctor(args: argparse.Namespace, config: Config) -> int:
+    from cli import doctor
+    from domain.preflight import STOP, worst
+
+    findings = doctor.examine(_aws(args, config), config)
+    if args.json:
+        print(json.dumps([asdict(one) for one in findings], indent=1))
+    else:
+        doctor.show(findings)
+    return REFUSED if worst(findings) == STOP else 0
+
+
 def _retrain(args: argparse.Namespace, config: Config) -> int:
     aws = _aws(args, config)
     event = {"cause": "operator", "incident": f"{args.reason}@{datetime.now(UTC):%Y-%m-%d}"}
@@ -79,7 +105,7 @@ def _retrain(args: argparse.Namespace, config: Config) -> int:
         if args.json
         else f"{decision['verdict']}: {'; '.join(decision['reasons'])}"
     )
-    return 0 if decision["verdict"] == "start" else 3
+    return 0 if decision["verdict"] == "start" else REFUSED
 
 
 def _approve(args: argparse.Namespace, config: Config) -> int:
@@ -186,6 +212,8 @@ def _names(args: argparse.Namespace, config: Config) -> int:
 COMMANDS: dict[str, Callable[[argparse.Namespace, Config], int]] = {
     "status": _status,
     "explain": _explain,
+    "history": _history,
+    "doctor": _doctor,
     "retrain": _retrain,
     "approve": _approve,
     "pause": _pause,

@@ -83,20 +83,26 @@ class Delivery(Part):
     """One pipeline for one model: the environments in the order in which a push goes through them."""
 
     name: Name
+    """Whose environments: their `name`."""
     region: Region = "us-east-1"
+    """It must be that of the environments."""
     environments: Annotated[
         list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{1,9}$")]],
         Field(default_factory=lambda: ["dev"], min_length=1),
     ]
+    """What a push goes through, in order; prod only if you name it."""
     execution: Literal["superseded", "queued"] = "superseded"
     """What a second push does while the first is on its way: overtake what waits before a stage, or stand in line."""
     wait_days: Annotated[int, Field(ge=1, le=7)] = 2
     """How long a push waits for the release of the model that it had trained; then it fails."""
     log_retention_days: Literal[7, 14, 30, 60, 90, 180, 365] = 90
+    """Of the builds' logs."""
     notify_email: Email | None = None
     """Who is told when a push fails."""
     permissions_boundary_arn: BoundaryArn | None = None
+    """On every role."""
     source: Source = Source()
+    """One of the three; an S3 zip if none is named."""
 
 
 def load_delivery(directory: Path = ROOT / "config", environments: Sequence[Config] = ()) -> Delivery | None:

@@ -52,19 +52,22 @@ class Training(Part):
     minutes_on_one_vcpu: Annotated[float, Field(gt=0)] = 10
     """How long the job would take on one vCPU; larger instances are assumed faster by vCPU ** 0.7."""
     deadline_minutes: Annotated[float, Field(gt=0)] = 60
+    """An instance that takes longer, as expected or in more than one of twenty learned runs, is refused."""
     max_runtime_minutes: Annotated[int, Field(gt=0, le=7200)] = 60
     """SageMaker stops the job after this; its price is reserved before the start."""
     explore: Annotated[Literal["off", "on"], BeforeValidator(_on_or_off)] = "off"
-    """Whether a run may try another instance type that may be cheaper for all later ones."""
+    """`on`: a run may try another instance type that may be cheaper for all later ones."""
 
 
 class Gate(Part):
     """When a challenger may replace the champion."""
 
     holdout_days: Annotated[int, Field(ge=5)] = 14
+    """The last days of the snapshot, kept from training."""
     margin: Annotated[float, Field(ge=0, lt=1)] = 0.02
     """How much worse than the champion's loss the challenger may be at most (95% bound, resampled by day)."""
     resamples: Annotated[int, Field(ge=100)] = 1000
+    """Draws of days behind that bound."""
 
 
 class Release(Part):
@@ -77,20 +80,24 @@ class Release(Part):
     bake_minutes: Annotated[int, Field(ge=4, le=60)] = 10
     """How long each step is watched."""
     max_latency_ms: Annotated[float, Field(gt=0)] = 250
-    """Of nine requests in ten, the container's time alone."""
+    """Rolled back if one request in ten takes longer; the container's time alone."""
     max_error_percent: Annotated[float, Field(gt=0, lt=100)] = 1
-    """Requests answered with 5xx."""
+    """Rolled back if more answers are 5xx."""
     max_prediction_shift: Annotated[float, Field(gt=0)] = 0.5
-    """How far the new version's mean prediction may be from the old one's, as a share of it."""
+    """Rolled back if old and new mean prediction differ by more than this share."""
     min_requests: Annotated[int, Field(ge=1)] = 10
     """A release that answered fewer while it was watched is live, but proves nothing yet."""
 
 
 class Serving(Part):
     memory_gib: Annotated[float, Field(gt=0)] = 4
+    """What an instance of the endpoint must have, at least."""
     vcpus: Annotated[int, Field(ge=1)] = 2
+    """And its vCPUs, at least."""
     instance_count: Annotated[int, Field(ge=1)] = 1
+    """Instances behind the endpoint, day and night."""
     capture_percent: Annotated[int, Field(ge=1, le=100)] = 100
+    """Share of requests that is captured; what is not captured gets no label."""
     release: Release = Release()
 
 
@@ -105,8 +112,9 @@ class Monitoring(Part):
     min_rows: Annotated[int, Field(ge=1)] = 5000
     """No ratio is published on fewer labelled rows than this."""
     loss_ratio_threshold: Annotated[float, Field(gt=1)] = 1.25
-    """The alarm: measured loss over held-out loss."""
+    """The alarm: measured loss over held-out loss, above this."""
     check_hour_utc: Annotated[int, Field(ge=1, le=23)] = 13
+    """When the daily check runs."""
     label_lookback_days: Annotated[int, Field(ge=1, le=60)] = 7
     """Label files under an older day than this are not looked for."""
 
@@ -115,17 +123,22 @@ class Bring(Part):
     """Resources that exist already and are used instead of new ones."""
 
     kms_key_arn: Annotated[str, Field(pattern=r"^arn:[\w-]+:kms:[\w-]+:\d{12}:key/[\w-]+$")] | None = None
+    """Your key; the policy that it needs is in `stacks/key.py`."""
     data_bucket_name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] | None = None
+    """Your data bucket; it must keep versions."""
     permissions_boundary_arn: BoundaryArn | None = None
+    """On every role."""
 
 
 class Config(Part):
     """One environment of one deployment. One deployment keeps one model."""
 
     name: Name
-    """Prefixes all that is made, so that many deployments live side by side in one account."""
+    """3 to 20 characters that prefix all that is made, so that many deployments live side by side in one account."""
     environment: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{1,9}$")]
+    """`dev`, `prod`, ...: one file each."""
     region: Region = "us-east-1"
+    """It must have a price table in `config/prices/`."""
     approval: Literal["automatic", "person"] = "person"
     """Who approves a model that passed the gate."""
     retraining: Annotated[Literal["off", "advise", "on"], BeforeValidator(_on_or_off)] = "advise"
@@ -135,7 +148,9 @@ class Config(Part):
     budget_usd_per_month: Annotated[float, Field(gt=0)] = 25
     """Ceiling of all training runs of a calendar month (UTC), reserved before each start."""
     notify_email: Email | None = None
+    """Who is told."""
     log_retention_days: Literal[7, 14, 30, 60, 90, 180, 365] = 90
+    """Of the functions' logs."""
     training: Training = Training()
     gate: Gate = Gate()
     serving: Serving = Serving()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import inspect
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
 
 from cli.__main__ import parser
+from config import reference
+from config.delivery import Delivery
 from config.schema import PRICES, ROOT, Config, load
 from domain import events
 from domain.idle_cost import PRICES_AS_OF, Standing, idle_cost
@@ -56,15 +56,6 @@ def commands() -> dict[str, argparse.ArgumentParser]:
     return dict(next(a for a in actions if isinstance(a, argparse._SubParsersAction)).choices)
 
 
-def config_keys(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[str]:
-    for name, field in model.model_fields.items():
-        kind = field.annotation
-        if inspect.isclass(kind) and issubclass(kind, BaseModel):
-            yield from config_keys(kind, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}"
-
-
 def handlers() -> list[str]:
     return sorted({path.stem for path in (ROOT / "lambdas").glob("*.py")} - SHARED_BY_HANDLERS)
 
@@ -104,28 +95,40 @@ def test_a_page_uses_only_commands_that_parse() -> None:
             assert parser().parse_args(words).command in commands(), line
 
 
-@pytest.mark.parametrize("key", config_keys())
-def test_the_readme_names_every_configuration_key(key: str) -> None:
-    assert named(key, text("README.md"))
+def test_the_page_of_the_configuration_is_what_the_schemas_say() -> None:
+    assert reference.PAGE.read_text() == reference.page(), "run `python -m config.reference`"
 
 
-def test_the_readme_states_the_default_of_every_key() -> None:
-    rows = re.findall(r"^\| `([\w.`, ]+)` \| ([^|]+) \|", text("README.md"), re.MULTILINE)
+@pytest.mark.parametrize("model", [Config, Delivery])
+def test_every_key_says_what_it_does(model: type[BaseModel]) -> None:
+    told = {one.name: one.does for one in reference.keys(model)}
+    assert len(told) > 8
+    assert [name for name, does in told.items() if not does] == []
+
+
+def test_the_page_states_default_and_bounds_of_a_key() -> None:
+    told = {one.name: one for one in reference.keys(Config)}
+    assert (told["name"].default, told["bring.kms_key_arn"].default) == ("required", "none")
+    budget, bake, shift = (
+        told[name]
+        for name in ("budget_usd_per_month", "serving.release.bake_minutes", "serving.release.shift")
+    )
+    assert (budget.default, budget.allowed) == ("25", "above 0")
+    assert (bake.default, bake.allowed) == ("10", "whole, from 4 to 60")
+    assert (shift.default, shift.allowed) == ("canary", "`canary`, `linear`")
+
+
+def test_what_the_readme_tells_of_a_key_is_its_name_and_default() -> None:
+    told = {one.name: one.default for one in reference.keys(Config)}
+    rows = re.findall(r"^\| `([a-z_.`, ]+)` \| ([^|]+) \|", text("README.md"), re.MULTILINE)
     stated = {
-        key: default.strip()
-        for keys, defaults in rows
-        for key, default in zip(
-            re.split("`, `", keys), defaults.split(", ") if "`, `" in keys else [defaults], strict=True
-        )
+        name: default
+        for names, defaults in rows
+        for name, default in zip(names.split("`, `"), defaults.strip().split(", "), strict=False)
+        if name in told
     }
-    blank = Config(name="some", environment="dev")
-    for key in config_keys():
-        value: object = blank
-        for part in key.split("."):
-            value = getattr(value, part)
-        required = key in ("name", "environment")
-        wanted = "required" if required else "none" if value is None else f"{value}"
-        assert stated[key] == wanted, key
+    assert len(stated) > 5
+    assert stated == {name: told[name] for name in stated}
 
 
 @pytest.mark.parametrize("handler", handlers())

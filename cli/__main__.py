@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from cli import commands
 from config.schema import ROOT, ConfigError
@@ -23,16 +24,27 @@ def parser() -> argparse.ArgumentParser:
         help="a rehearsal instead of AWS (default: build/rehearsal): its account if that is up, else what it left",
     )
     sub = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _that_read(sub)
+    _that_act(sub)
+    _that_steps_call(sub)
+    return top
+
+
+def _that_read(sub: Any) -> None:
     sub.add_parser("status", help="which model is live, what is running, what is waiting for whom")
     explain = sub.add_parser("explain", help="decisions: what was decided, by which rule, why")
     explain.add_argument(
         "what", nargs="?", help="a run, release, package or alarm, or a part of its name (default: the last)"
     )
     sub.add_parser("history", help="releases: which model served from when to when, and why it came or went")
+    sub.add_parser("replay", help="decisions made again under today's configuration: which would differ")
     sub.add_parser(
         "doctor",
         help="looks before a deploy: tools, account, quotas, prices; exit code 3 if one would fail it",
     )
+
+
+def _that_act(sub: Any) -> None:
     retrain = sub.add_parser("retrain", help="ask for a training run now, through the same door as an alarm")
     retrain.add_argument(
         "--reason", required=True, help="why; the same reason on the same day is the same request"
@@ -44,6 +56,12 @@ def parser() -> argparse.ArgumentParser:
     pause = sub.add_parser("pause", help="stop all that acts by itself; what serves goes on serving")
     pause.add_argument("--resume", action="store_true", help="end the pause")
     pause.add_argument("--by", default="operator", help="who says so")
+    push = sub.add_parser("push", help="put a zip of a commit where the delivery pipeline waits for it")
+    push.add_argument("revision", nargs="?", default="HEAD", help="the commit (default: HEAD)")
+
+
+def _that_steps_call(sub: Any) -> None:
+    """What the pipeline's steps and scripts use; a person may."""
     image = sub.add_parser("image", help="build and push the image with docker; prints its digest")
     image.set_defaults(json=False)
     image.add_argument(
@@ -67,11 +85,8 @@ def parser() -> argparse.ArgumentParser:
     sub.add_parser(
         "busy", help="does a release or deploy of Serving go on? exit code 0 while it does, 3 if none does"
     )
-    push = sub.add_parser("push", help="put a zip of a commit where the delivery pipeline waits for it")
-    push.add_argument("revision", nargs="?", default="HEAD", help="the commit (default: HEAD)")
     names = sub.add_parser("names", help="the name of a stack, for scripts")
     names.add_argument("part", choices=["storage", "training", "serving", "monitoring", "retraining"])
-    return top
 
 
 def with_directory(argv: list[str]) -> list[str]:

@@ -81,6 +81,14 @@ def _history(args: argparse.Namespace, config: Config) -> int:
     return 0
 
 
+def _replay(args: argparse.Namespace, config: Config) -> int:
+    from cli import replay
+
+    found = replay.replayed(_source(args, config).bodies, config)
+    print(json.dumps(replay.to_json(found), indent=1) if args.json else replay.text(found))
+    return 0
+
+
 def _doctor(args: argparse.Namespace, config: Config) -> int:
     from cli import doctor
     from domain.preflight import STOP, worst
@@ -213,6 +221,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Config], int]] = {
     "status": _status,
     "explain": _explain,
     "history": _history,
+    "replay": _replay,
     "doctor": _doctor,
     "retrain": _retrain,
     "approve": _approve,

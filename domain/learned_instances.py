@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from domain.finished_jobs import Growth, Job
 from domain.instances import (
@@ -40,6 +41,13 @@ class History:
     """The type of the last job, kept where prices are too old to change by."""
     explore: bool = False
     """Whether a run may try a type that is expected to be dearer now and may be cheaper for all later ones."""
+
+    @classmethod
+    def from_asked(cls, asked: Mapping[str, Any], *, frozen: bool, explore: bool) -> History:
+        """From `finished` and `rows` of a question; `frozen` says that the prices are too old to change by."""
+        jobs = tuple(JobRecord.from_json(job) for job in asked.get("finished", []))
+        keep = jobs[-1].instance_type if jobs and frozen else None
+        return cls(jobs, asked.get("rows", 0), keep, explore)
 
 
 def memory_bound_gib(book: PriceBook, jobs: Sequence[Job], rows: int) -> float:

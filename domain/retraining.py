@@ -39,8 +39,13 @@ def decide_retrain(alarm: AlarmFired, state: RetrainState) -> Decision:
     """Start, advise or suppress. The rules stand in order; the first that holds decides."""
     inputs = {
         "incident": incident_id(alarm),
+        "alarm_name": alarm.alarm_name,
+        "alarm_at": iso(alarm.at),
         "alarm_reason": alarm.reason,
         "mode": state.mode,
+        "paused": state.paused,
+        "running": state.running,
+        "decided_at": iso(state.now),
         "last_alarm_start": iso(state.last_alarm_start) if state.last_alarm_start else None,
         "champion_since": iso(state.champion_since) if state.champion_since else None,
         "cooldown_hours": state.cooldown.total_seconds() / 3600,

@@ -10,7 +10,6 @@ from typing import Any
 
 from domain.alternatives import alternatives
 from domain.instances import Workload
-from domain.job_record import JobRecord
 from domain.learned_instances import History, choose_learned
 from domain.prices import PriceBook, freshness, parse_prices
 from domain.settings import ChooseInstanceSettings
@@ -33,13 +32,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         return {name: book[name].usd_per_hour for name in event["price_of"]}
     workload = Workload(**{**event["workload"], "use_estimates": settings.estimates == "use"})
     age = freshness(book.as_of, datetime.now(UTC).date())
-    jobs = tuple(JobRecord.from_json(job) for job in event.get("finished", []))
-    history = History(
-        jobs,
-        rows=event.get("rows", 0),
-        keep=jobs[-1].instance_type if jobs and age.verdict == "freeze" else None,
-        explore=settings.explore == "on",
-    )
+    history = History.from_asked(event, frozen=age.verdict == "freeze", explore=settings.explore == "on")
     choice = choose_learned(book, workload, history)
     answer = asdict(choice)
     because = [*answer.pop("reasons"), *alternatives(book, choice, workload)]

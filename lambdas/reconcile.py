@@ -76,7 +76,8 @@ def _gate(settings: ReconcileSettings, run_id: str, outcome: str, failure: str) 
     key = f"{Prefix.RUNS}{run_id}/report/report.json"
     report = json.loads(aws.read(aws.client("s3"), settings.artefacts_bucket, key))
     gate = report["gate"]
-    facts = {"loss": report["loss"], "rows": report["rows"], "days": report["days"], **gate}
+    kept = ("loss", "rows", "days", "day_losses")
+    facts = {**{name: report[name] for name in kept}, **gate}
     return Decision("gate", "passed" if gate["passed"] else "refused", gate["rule"], (gate["reason"],), facts)
 
 

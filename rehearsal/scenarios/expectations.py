@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
+from config.schema import PRICES
 from domain.names import Prefix
+from domain.prices import parse_prices
+from domain.replay import AGAIN, Rules, replay
 from rehearsal.scenarios import states
 from rehearsal.scenarios.coverage import every_part_worked, silent_alarms
 from rehearsal.scenarios.finding import Expectation, Finding
@@ -230,6 +233,18 @@ def _isolation(_: Outcome) -> Iterator[Finding]:
     yield Finding("no handler and no training code ran in this process", not ours, ", ".join(ours))
 
 
+def _again(outcome: Outcome) -> Iterator[Finding]:
+    """`./tideline replay`, under the configuration that the deployment had all along."""
+    config, decisions = outcome.deployment.config, outcome.deployment.ledger_bodies("DECISION")
+    book = parse_prices((PRICES / f"{config.region}.csv").read_text(), config.region)
+    made = [one for one in replay(decisions, Rules.from_config(config.model_dump(), book)) if one.now]
+    differ = "; ".join(f"{one.then['kind']} {one.then['subject']}" for one in made if one.differs)
+    yield Finding("decisions made again on what the ledger kept come out the same", not differ, differ)
+    kinds = {one.then["kind"] for one in made}
+    kept = {one["kind"] for one in decisions} & set(AGAIN)
+    yield Finding("each kind that can be made again is", kinds == kept, f"{sorted(kinds)} of {sorted(kept)}")
+
+
 EXPECTATIONS: tuple[Expectation, ...] = (
     _to_the_end,
     _stacks,
@@ -246,6 +261,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     check_unseen,
     every_part_worked,
     states.agree,
+    _again,
     _neighbour,
     _isolation,
 )

@@ -107,7 +107,7 @@ def runs(local: Local) -> Runs:
 
 def report(local: Local, *, passed: bool, run_id: str = "run-1") -> None:
     gate = {"passed": passed, "rule": "non-inferior", "reason": "2% better than the champion", "margin": 0.02}
-    body = {"gate": gate, "loss": {"challenger": 0.1}, "rows": 900, "days": 14}
+    body = {"gate": gate, "loss": {"challenger": 0.1}, "rows": 900, "days": 14, "day_losses": []}
     local.put_json(f"s3://artefacts/runs/{run_id}/report/report.json", body)
 
 

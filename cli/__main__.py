@@ -38,6 +38,16 @@ def _that_read(sub: Any) -> None:
     )
     sub.add_parser("history", help="releases: which model served from when to when, and why it came or went")
     sub.add_parser("replay", help="decisions made again under today's configuration: which would differ")
+    estimate = sub.add_parser(
+        "estimate", help="dollars a month of the whole deployment, before it is deployed"
+    )
+    for name, default, what in (
+        ("--requests-per-day", 0, "traffic (default: none)"),
+        ("--request-bytes", 1000, "of one request (default: 1000)"),
+        ("--answer-bytes", 100, "of its answer (default: 100)"),
+    ):
+        estimate.add_argument(name, type=float, default=default, metavar="N", help=what)
+    estimate.add_argument("--against", metavar="COMMIT", help="and the difference to another commit")
     sub.add_parser(
         "doctor",
         help="looks before a deploy: tools, account, quotas, prices; exit code 3 if one would fail it",

@@ -89,6 +89,26 @@ def _replay(args: argparse.Namespace, config: Config) -> int:
     return 0
 
 
+def _estimate(args: argparse.Namespace, config: Config) -> int:
+    from cli import estimate
+    from domain.estimate import changes
+
+    load = ("requests_per_day", "request_bytes", "answer_bytes")
+    try:
+        lines = estimate.of_tree(config, **{name: getattr(args, name) for name in load})
+    except ValueError as error:
+        raise CommandError(str(error)) from None
+    if args.json:
+        print(estimate.as_json(lines))
+        return 0
+    estimate.show(lines)
+    if args.against:
+        options = [f"--{name.replace('_', '-')}={getattr(args, name)}" for name in load]
+        before = estimate.of_commit(args.against, ["--env", args.env, "--json", "estimate", *options])
+        estimate.show_changes(changes(before, lines), args.against)
+    return 0
+
+
 def _doctor(args: argparse.Namespace, config: Config) -> int:
     from cli import doctor
     from domain.preflight import STOP, worst
@@ -222,6 +242,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Config], int]] = {
     "explain": _explain,
     "history": _history,
     "replay": _replay,
+    "estimate": _estimate,
     "doctor": _doctor,
     "retrain": _retrain,
     "approve": _approve,

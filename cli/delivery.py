@@ -66,8 +66,8 @@ def push(delivery: Delivery, root: Path, revision: str) -> str:
         raise CommandError("this delivery takes its source from a repository: git push starts it")
     zip_ = source.s3 or S3Zip()
     bucket = zip_.bucket or _bucket_of(delivery)
-    body = _git(root, "archive", "--format=zip", revision)
-    commit, _, summary = _git(root, "log", "-1", "--format=%H %s", revision).decode().strip().partition(" ")
+    body = git(root, "archive", "--format=zip", revision)
+    commit, _, summary = git(root, "log", "-1", "--format=%H %s", revision).decode().strip().partition(" ")
     shown = f"{commit[:12]} {summary}".encode("ascii", "replace").decode()
     boto3.client("s3", region_name=delivery.region).put_object(
         Bucket=bucket, Key=zip_.key, Body=body, Metadata={"codepipeline-artifact-revision-summary": shown}
@@ -86,14 +86,15 @@ def _bucket_of(delivery: Delivery) -> str:
 
 def _left_behind(root: Path, revision: str) -> str:
     """What lies changed beside HEAD, for a person who forgot to commit."""
-    changed = _git(root, "status", "--porcelain").decode().splitlines() if revision == "HEAD" else []
+    changed = git(root, "status", "--porcelain").decode().splitlines() if revision == "HEAD" else []
     if not changed:
         return ""
     names = ", ".join(line[3:] for line in changed[:3]) + (", ..." if len(changed) > 3 else "")
     return f"\nnot in it, since they are not committed: {len(changed)} changed files: {names}"
 
 
-def _git(root: Path, *command: str) -> bytes:
+def git(root: Path, *command: str) -> bytes:
+    """What git prints; raises CommandError with its own error."""
     done = subprocess.run(["git", *command], cwd=root, capture_output=True, check=False)
     if done.returncode:
         raise CommandError(f"git {command[0]} failed: {done.stderr.decode().strip()[-300:]}")

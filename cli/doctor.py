@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -12,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
 from rich.table import Table
 
-from cli.past import PIPED_WIDTH
 from cli.ready import LOG_IN
 from cli.source import Aws
+from cli.terminal import console
 from config.delivery import Delivery, load_delivery
 from config.schema import PRICES, ROOT, Config, load_environments
 from domain import preflight
@@ -166,4 +164,4 @@ def show(findings: list[Finding]) -> None:
         table.add_row(f"[{COLOURS[one.verdict]}]{one.verdict}[/]", one.check, one.found)
         if one.remedy and one.verdict != preflight.OK:
             table.add_row("", "", f"-> {one.remedy}")
-    Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False).print(table)
+    console().print(table)

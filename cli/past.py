@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 
 from cli.show import Bodies
+from cli.terminal import console
 from domain.history import Served, history
-
-PIPED_WIDTH = 200
-"""Columns where nobody's window says how many there are."""
 
 
 def releases(bodies: Bodies) -> tuple[Served, ...]:
@@ -35,8 +31,7 @@ def show(served: Sequence[Served]) -> None:
         loss = f"{one.heldout_loss:.4f}"
         why = re.sub(r"(sha256:\w{12})\w+", r"\1", one.why)
         table.add_row(one.release_id, one.model, one.since or "-", until, loss, one.outcome, why)
-    console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False)
-    console.print(table)
+    console().print(table)
     for one in served:
         if one.outcome not in ("live", "held") and one.because:
-            console.print(f"{one.release_id} {one.outcome}: {one.because}", markup=False)
+            print(f"{one.release_id} {one.outcome}: {one.because}")

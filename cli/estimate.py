@@ -1,0 +1,102 @@
+"""What a month would cost, counted on the stacks as they would be synthesised, and against another commit."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from io import BytesIO
+from pathlib import Path
+
+from rich.table import Table
+
+from cli.delivery import git
+from cli.source import CommandError
+from cli.terminal import console
+from config.schema import ROOT, Config
+from domain.estimate import Change, Line, Load, estimate
+from domain.idle_cost import PRICES_AS_OF
+
+NOT_IN_IT = (
+    f"List prices of {PRICES_AS_OF} in us-east-1, no free tier. Not in it: the functions' and the builds' seconds, "
+    "logs, requests to S3 and KMS, mail, a release's second fleet."
+)
+
+
+def of_tree(
+    config: Config, *, requests_per_day: float, request_bytes: float, answer_bytes: float
+) -> list[Line]:
+    """The lines of this tree's own stacks."""
+    from stacks.app import build  # late: the CDK takes seconds to load
+    from stacks.idle import choose_serving_instance, idle_cost_of
+    from stacks.storage import CAPTURE_DAYS
+
+    instance = choose_serving_instance(config)
+    stage = build([config]).node.find_child(config.environment)
+    load = Load(
+        requests_per_day,
+        request_bytes,
+        answer_bytes,
+        capture_percent=config.serving.capture_percent,
+        capture_days=CAPTURE_DAYS,
+    )
+    lines = estimate(
+        idle_cost_of(stage, config, instance),
+        load,
+        instances=f"{config.serving.instance_count} x {instance.instance_type}",
+        training_budget_usd=config.budget_usd_per_month,
+    )
+    return list(lines)
+
+
+def of_commit(revision: str, arguments: Sequence[str], root: Path = ROOT) -> list[Line]:
+    """The lines of another commit, by its own code, configuration and prices; `arguments` as this command's own."""
+    with tempfile.TemporaryDirectory() as scratch:
+        with tarfile.open(fileobj=BytesIO(git(root, "archive", "--format=tar", revision))) as tree:
+            tree.extractall(scratch, filter="data")
+        done = subprocess.run(
+            [sys.executable, "-m", "cli", *arguments],
+            cwd=scratch,
+            capture_output=True,
+            check=False,
+            text=True,
+        )
+    if done.returncode:
+        raise CommandError(f"{revision} cannot estimate itself: {done.stderr.strip()[-300:]}")
+    return [Line(**line) for line in json.loads(done.stdout)]
+
+
+def as_json(lines: Sequence[Line]) -> str:
+    return json.dumps([asdict(line) for line in lines], indent=1)
+
+
+def show(lines: Sequence[Line]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("USD a month", no_wrap=True)
+    for name in ("at rest", "under load"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", overflow="fold")
+    for line in lines:
+        table.add_row(line.what, f"{line.idle_usd:.2f}", f"{line.load_usd:.2f}", line.how)
+    sums = (sum(line.idle_usd for line in lines), sum(line.load_usd for line in lines))
+    table.add_row("[bold]sum", *(f"[bold]{usd:.2f}" for usd in sums), "")
+    console().print(table)
+    print(NOT_IN_IT)
+
+
+def show_changes(changes: Sequence[Change], revision: str) -> None:
+    if not changes:
+        print(f"as {revision}: no line differs by a cent")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(f"against {revision}", no_wrap=True)
+    for name in ("before", "after", "difference"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in changes:
+        table.add_row(one.what, f"{one.before_usd:.2f}", f"{one.after_usd:.2f}", f"{one.usd:+.2f}")
+    table.add_row("[bold]sum", "", "", f"[bold]{sum(one.usd for one in changes):+.2f}")
+    console().print(table)

@@ -1,0 +1,108 @@
+"""What a month of a deployment costs before it is deployed: a line each, at rest and under a stated load."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from domain.idle_cost import IdleCost
+
+DAYS_PER_MONTH = 365 / 12
+GB = 1e9
+DATA_USD_PER_GB = 0.016
+"""SageMaker's price of what goes into an endpoint and comes out of it."""
+STORAGE_USD_PER_GB_MONTH = 0.023
+"""S3 Standard, its first 50 TB."""
+CAPTURE_OVERHEAD = 1.4
+"""Bytes of a captured pair over its own: base64 where a type is not declared, and the event's metadata."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """Traffic of the endpoint. Bytes are of one request and of its answer."""
+
+    requests_per_day: float
+    request_bytes: float
+    answer_bytes: float
+    capture_percent: float
+    capture_days: float
+    """How long capture is kept."""
+
+    def __post_init__(self) -> None:
+        for name in ("requests_per_day", "request_bytes", "answer_bytes"):
+            value = getattr(self, name)
+            if not 0 <= value < float("inf"):
+                raise ValueError(f"{name}: got {value}; allowed: from 0")
+
+    @property
+    def gb_per_month(self) -> float:
+        per_request = self.request_bytes + self.answer_bytes
+        return self.requests_per_day * DAYS_PER_MONTH * per_request / GB
+
+
+@dataclass(frozen=True)
+class Line:
+    """Dollars a month at rest, and with the load on top."""
+
+    what: str
+    idle_usd: float
+    load_usd: float
+    how: str
+
+
+def estimate(cost: IdleCost, load: Load, *, instances: str, training_budget_usd: float) -> tuple[Line, ...]:
+    """Every line that is priced; `instances` says in words what the endpoint runs on.
+
+    >>> none = Load(0, 0, 0, capture_percent=100, capture_days=90)
+    >>> lines = estimate(IdleCost(74.46, 6.2, 1.0, 0.26), none, instances="1 x ml.c5.large", training_budget_usd=25)
+    >>> round(sum(line.idle_usd for line in lines), 2), round(sum(line.load_usd for line in lines), 2)
+    (81.92, 106.92)
+    """
+    gb = load.gb_per_month
+    kept = gb * load.capture_percent / 100 * CAPTURE_OVERHEAD * load.capture_days / DAYS_PER_MONTH
+    always = (
+        ("endpoint", cost.endpoint_usd, f"{instances}, day and night"),
+        ("alarms, metrics, dashboard", cost.watch_usd, "each billed for being there"),
+        ("keys", cost.key_usd, "new KMS keys"),
+        ("queues", cost.queue_usd, "Lambda polls them day and night"),
+    )
+    return (
+        *(Line(what, usd, usd, how) for what, usd, how in always),
+        Line(
+            "data through the endpoint",
+            0.0,
+            gb * DATA_USD_PER_GB,
+            f"{gb:.2f} GB at {DATA_USD_PER_GB:g} USD",
+        ),
+        Line(
+            "captured requests",
+            0.0,
+            kept * STORAGE_USD_PER_GB_MONTH,
+            f"{kept:.2f} GB lie in S3, {load.capture_percent:g}% of requests for {load.capture_days:g} days",
+        ),
+        Line("training", 0.0, training_budget_usd, "budget_usd_per_month: the most that runs may cost"),
+    )
+
+
+@dataclass(frozen=True)
+class Change:
+    """One line before and after: of two commits, say. A side that has no such line costs nothing there."""
+
+    what: str
+    before_usd: float
+    after_usd: float
+
+    @property
+    def usd(self) -> float:
+        return self.after_usd - self.before_usd
+
+
+def changes(before: Sequence[Line], after: Sequence[Line]) -> tuple[Change, ...]:
+    """Of two estimates under one load, the lines whose dollars differ by a cent or more.
+
+    >>> changes([Line("keys", 1, 1, "")], [Line("keys", 1, 1, ""), Line("queues", 0.26, 0.26, "")])
+    (Change(what='queues', before_usd=0.0, after_usd=0.26),)
+    """
+    then, now = ({line.what: line.load_usd for line in lines} for lines in (before, after))
+    found = (Change(what, then.get(what, 0.0), now.get(what, 0.0)) for what in dict.fromkeys([*then, *now]))
+    return tuple(change for change in found if abs(change.usd) >= 0.005)

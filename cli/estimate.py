@@ -36,7 +36,7 @@ def of_tree(
     from stacks.storage import CAPTURE_DAYS
 
     instance = choose_serving_instance(config)
-    stage = build([config]).node.find_child(config.environment)
+    app = build([config])
     load = Load(
         requests_per_day,
         request_bytes,
@@ -45,7 +45,7 @@ def of_tree(
         capture_days=CAPTURE_DAYS,
     )
     lines = estimate(
-        idle_cost_of(stage, config, instance),
+        idle_cost_of(app, config, instance),
         load,
         instances=f"{config.serving.instance_count} x {instance.instance_type}",
         training_budget_usd=config.budget_usd_per_month,
@@ -66,7 +66,8 @@ def of_commit(revision: str, arguments: Sequence[str], root: Path = ROOT) -> lis
             text=True,
         )
     if done.returncode:
-        raise CommandError(f"{revision} cannot estimate itself: {done.stderr.strip()[-300:]}")
+        why = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        raise CommandError(f"{revision} cannot estimate itself: {why[0]}")
     return [Line(**line) for line in json.loads(done.stdout)]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cli.estimate import of_tree
 from domain.names import FILLER, Names
 from domain.releases import ReleaseRecord, no_release
 from tests.stacks.synthesis import Deployment, Resource
@@ -180,3 +181,9 @@ def test_what_a_month_costs_is_said_before_a_deploy(
     assert outputs(brought)["IdleUsdPerMonth"] == 80.92  # a brought key is somebody else's dollar
     assert outputs(prod) == {"IdleUsdPerMonth": 156.78, "CeilingUsdPerMonth": 256.78}
     assert "1 x ml.c5.large 74.46" in dev.templates["serving"]["Outputs"]["IdleUsdPerMonth"]["Description"]
+
+
+def test_the_estimate_at_rest_is_what_the_stack_says_of_itself(dev: Deployment) -> None:
+    lines = of_tree(dev.config, requests_per_day=1000, request_bytes=1000, answer_bytes=100)
+    idle = round(sum(line.idle_usd for line in lines), 2)
+    assert idle == outputs(dev)["IdleUsdPerMonth"]

@@ -42,10 +42,8 @@ class Ledger(Table):
 
     # the switch ----------------------------------------------------------------------------------------------
     def paused(self) -> bool:
+        """What `./tideline pause` wrote."""
         return (self._body("CONTROL", "paused") or {"paused": False})["paused"] is True
-
-    def set_paused(self, paused: bool, *, by: str, now: datetime) -> None:
-        self._put("CONTROL", "paused", {"paused": paused, "by": by, "at": iso(now)})
 
     # snapshots -----------------------------------------------------------------------------------------------
     def latest_snapshot(self) -> dict[str, Any] | None:

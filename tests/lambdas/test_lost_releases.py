@@ -93,7 +93,7 @@ def test_an_unstarted_release_is_left_alone_while_paused_or_while_serving_is_bus
     serving.status = "UPDATE_IN_PROGRESS"
     run(LOOK)
     serving.status = "UPDATE_COMPLETE"
-    local.ledger.set_paused(True, by="ops", now=NOW)
+    local.pause(True)
     run(LOOK)
     assert local.invoked == []
     assert local.ledger.open_release_body() is not None

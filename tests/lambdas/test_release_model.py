@@ -6,7 +6,7 @@ import pytest
 
 from domain.releases import Champion, ReleaseRecord
 from lambdas import release_model
-from tests.lambdas.local import IMAGE, NOW, Local, Scripted, refused
+from tests.lambdas.local import IMAGE, Local, Scripted, refused
 from tests.lambdas.releasing_world import SETTINGS, Approve, Register, close, parameter, waiting
 from tests.lambdas.serving_world import PREFIX, SERVING, Serving
 
@@ -166,7 +166,7 @@ def test_the_live_package_is_not_released_again(
 def test_while_paused_an_approval_changes_nothing(
     local: Local, approve: Approve, register: Register, cloudformation: Scripted
 ) -> None:
-    local.ledger.set_paused(True, by="ops", now=NOW)
+    local.pause(True)
     assert approve(register())["rule"] == "paused"
     assert cloudformation.called("update_stack") == []
     assert local.ledger.open_release_body() is None

@@ -73,10 +73,10 @@ def test_what_waits_goes_on_waiting_while_paused(
     package = register()
     approve(package)
     serving.status = "UPDATE_COMPLETE"
-    local.ledger.set_paused(True, by="ops", now=NOW)
+    local.pause(True)
     assert retry()["rule"] == "paused"
     assert waiting(local) == [package]
-    local.ledger.set_paused(False, by="ops", now=NOW)
+    local.pause(False)
     assert retry()["release_id"] == "000001"
 
 

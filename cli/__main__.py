@@ -60,7 +60,8 @@ def _that_act(sub: Any) -> None:
         "--reason", required=True, help="why; the same reason on the same day is the same request"
     )
     approve = sub.add_parser(
-        "approve", help="approve a model package that waits for a person; this releases it"
+        "approve",
+        help="approve a model package, which releases it; what is Approved already is rejected first",
     )
     approve.add_argument("version", type=int, help="the version in the model package group")
     pause = sub.add_parser("pause", help="stop all that acts by itself; what serves goes on serving")

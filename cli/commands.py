@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cli import show
+from cli.control import approve, set_paused
 from cli.source import Aws, CommandError, KeptRehearsal, Source
 from config import kept_account
-from config.schema import ROOT, Config, load, load_environments
-from domain.events import iso
+from config.schema import ROOT, Config, load
 from domain.names import Names
 
 NEVER_DEPLOYED = "REVIEW_IN_PROGRESS"
@@ -138,22 +138,13 @@ def _retrain(args: argparse.Namespace, config: Config) -> int:
 
 def _approve(args: argparse.Namespace, config: Config) -> int:
     aws = _aws(args, config)
-    sagemaker = aws.client("sagemaker")
-    group = aws.names.model_package_group
-    packages = sagemaker.list_model_packages(ModelPackageGroupName=group, SortOrder="Descending")
-    versions = {p["ModelPackageVersion"]: p["ModelPackageArn"] for p in packages["ModelPackageSummaryList"]}
-    if args.version not in versions:
-        raise CommandError(f"{group} has no version {args.version}; it has: {sorted(versions) or 'none'}")
-    sagemaker.update_model_package(ModelPackageArn=versions[args.version], ModelApprovalStatus="Approved")
-    print(f"approved {versions[args.version]}; release_model takes it from here")
+    print(approve(aws.client("sagemaker"), aws.names.model_package_group, args.version))
     return 0
 
 
 def _pause(args: argparse.Namespace, config: Config) -> int:
-    aws = _aws(args, config)
-    body = {"paused": not args.resume, "by": args.by, "at": iso(datetime.now(UTC))}
-    item = {"pk": {"S": "CONTROL"}, "sk": {"S": "paused"}, "body": {"S": json.dumps(body, sort_keys=True)}}
-    aws.client("dynamodb").put_item(TableName=aws.ledger_table(), Item=item)
+    aws, now = _aws(args, config), datetime.now(UTC)
+    set_paused(aws.client("dynamodb"), aws.ledger_table(), not args.resume, by=args.by, now=now)
     print(
         "resumed"
         if args.resume
@@ -223,7 +214,7 @@ def _push(args: argparse.Namespace, config: Config) -> int:
     from config.delivery import load_delivery
 
     _aws(args, config)
-    delivery = load_delivery(ROOT / "config", load_environments(ROOT / "config"))
+    delivery = load_delivery(ROOT / "config")
     if delivery is None:
         raise CommandError(
             "config/delivery.yaml is not there, so there is no pipeline; `make deploy` deploys directly"

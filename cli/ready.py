@@ -23,7 +23,7 @@ def region_of(environment: str | None) -> str:
             known = ", ".join(sorted(config.environment for config in load_environments(FOLDER)))
             raise CommandError(f"ENV={environment} has no {path}; there are: {known}; or copy one of theirs")
         return load(path).region
-    delivery = load_delivery(FOLDER, load_environments(FOLDER))
+    delivery = load_delivery(FOLDER)
     if delivery is None:
         raise CommandError(
             f"{FOLDER}/delivery.yaml is not there, so there is no pipeline; `make deploy ENV=dev` deploys directly"

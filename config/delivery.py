@@ -18,6 +18,7 @@ from config.schema import (
     Name,
     Part,
     Region,
+    load_environments,
     read_yaml,
     sentence,
 )
@@ -105,10 +106,13 @@ class Delivery(Part):
     """One of the three; an S3 zip if none is named."""
 
 
-def load_delivery(directory: Path = ROOT / "config", environments: Sequence[Config] = ()) -> Delivery | None:
+def load_delivery(
+    directory: Path = ROOT / "config", environments: Sequence[Config] | None = None
+) -> Delivery | None:
     """Read `delivery.yaml`; without that file there is no pipeline.
 
-    Raises ConfigError naming each key that is wrong, and each environment that is not among `environments`.
+    `environments` are those of the same directory if they are not given. Raises ConfigError naming each key that is
+    wrong, and each environment that is not among them.
     """
     path = directory / DELIVERY_FILE
     if not path.exists():
@@ -117,7 +121,8 @@ def load_delivery(directory: Path = ROOT / "config", environments: Sequence[Conf
         delivery = Delivery.model_validate(read_yaml(path))
     except ValidationError as error:
         raise ConfigError("\n".join(sentence(path, one) for one in error.errors())) from None
-    there = {config.environment: config for config in environments if config.name == delivery.name}
+    known = load_environments(directory) if environments is None else environments
+    there = {config.environment: config for config in known if config.name == delivery.name}
     for environment in delivery.environments:
         if environment not in there:
             raise ConfigError(

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from domain.decision import Decision
 from domain.names import Prefix
+from domain.releases import ENDS_A_WAIT, held_release
 
 Body = Mapping[str, Any]
 
 
-def judge_wait(run: Body | None, decisions: Sequence[Body], releases: Sequence[Body]) -> Decision:
-    """Approved, rejected or wait. The release's own outcome decides; before it, the run's and its gate's."""
+def judge_wait(
+    run: Body | None, decisions: Sequence[Body], releases: Sequence[Body], under_way: Collection[str] = ()
+) -> Decision:
+    """Approved, rejected or wait. The release's own outcome decides; before it, the run's and its gate's.
+
+    `under_way`: the packages that wait for their release or are in it, whatever was decided of them before.
+    """
     run_id = run["plan"]["run_id"] if run else "none"
     inputs = {"run": run_id}
 
@@ -25,6 +31,9 @@ def judge_wait(run: Body | None, decisions: Sequence[Body], releases: Sequence[B
     if release and release["outcome"] == "live":
         return decided("approved", "live", f"release {release['release_id']} is live")
     if release and release["outcome"] == "held":
+        if held_release(releases) != release:
+            reason = f"release {release['release_id']} was replaced before it had proved itself"
+            return decided("rejected", "replaced", reason)
         return decided(
             "wait", "held", f"release {release['release_id']} serves and has not proved itself yet"
         )
@@ -33,11 +42,20 @@ def judge_wait(run: Body | None, decisions: Sequence[Body], releases: Sequence[B
         return decided("rejected", "not-live", f"release {release['release_id']} is not live", *reasons)
     if run["status"] != "SETTLED":
         return decided("wait", "training", f"{run_id} is {run['status']}")
+    skipped = _skipped(run_id, decisions)
+    if skipped and skipped["inputs"]["package"] not in under_way:
+        return decided("rejected", skipped["rule"], f"{run_id} is not released", *skipped["reasons"])
     gate = next((d for d in decisions if (d["kind"], d["subject"]) == ("gate", run_id)), None)
     if gate and gate["verdict"] == "passed":
         return decided("wait", "releasing", f"{run_id} passed its gate and is not released yet")
     why = _reasons(decisions, "gate", run_id) or (f"{run_id} ended {run.get('outcome')}",)
     return decided("rejected", "no-model", f"{run_id} ended without a new model", *why)
+
+
+def _skipped(run_id: str, decisions: Sequence[Body]) -> Body | None:
+    """The decision that ended the wait of this run's package without a release."""
+    ended = (d for d in decisions if d["kind"] == "release" and d["rule"] in ENDS_A_WAIT)
+    return next((d for d in ended if f"/{Prefix.RUNS}{run_id}/" in d["inputs"].get("report", "")), None)
 
 
 def _release_of(run_id: str, releases: Sequence[Body]) -> Body | None:

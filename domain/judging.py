@@ -8,10 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from domain.decision import Decision
+from domain.names import NO_RELEASE
 from domain.releases import ReleaseRecord, model_stamp
 
 BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack")
 STUCK = "UPDATE_ROLLBACK_FAILED"
+NO_ROOM = "no-room"
+"""The rule of a release that AWS had no instance for, or no quota: it says nothing of the model."""
+LACKS_ROOM = re.compile(
+    r"insufficient.{0,20}capacity|unable to provision requested|resource ?limit ?exceeded|service limit|quota",
+    re.I,
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,8 @@ class Evidence:
     """Nothing served before it, so there is nothing better to stay with."""
     alarms: Sequence[str] = field(default=())
     """What its rollback alarms said."""
+    stack_said: Sequence[str] = field(default=())
+    """Why resources of Serving failed while it was deployed."""
 
 
 def judge_release(
@@ -80,11 +89,53 @@ def judge_release(
     seen = (
         f"the endpoint is {observed.endpoint_status} and runs {observed.config_name}, not {record.release_id}"
     )
-    if observed.endpoint_status == "InService":
+    own = observed.failure_reason
+    why = [*evidence.alarms, own, *(one for one in evidence.stack_said if not (own and own in one))]
+    is_back = observed.endpoint_status == "InService"
+    if not evidence.alarms and any(LACKS_ROOM.search(one) for one in why):
         return decided(
-            "rolled-back", "endpoint-runs-another", seen, *evidence.alarms, observed.failure_reason
+            "rolled-back" if is_back else "failed",
+            NO_ROOM,
+            f"AWS had no room for {model}, which says nothing of the model: it may be approved again",
+            seen,
+            *why,
         )
-    return decided("failed", "endpoint-not-in-service", seen, *evidence.alarms, observed.failure_reason)
+    if is_back:
+        return decided("rolled-back", "endpoint-runs-another", seen, *why)
+    return decided("failed", "endpoint-not-in-service", seen, *why)
+
+
+def is_to_be_rejected(decision: Decision) -> bool:
+    """Did the release end badly for a reason that is the model's? Then its package is Rejected."""
+    return decision.verdict in ("rolled-back", "failed") and decision.rule != NO_ROOM
+
+
+def decide_restoring(
+    observed: Observed, *, deployment: str, named: str, serving: str | None, went_back: bool
+) -> Decision:
+    """Serving at rest may name a release that does not serve: its next update would deploy that one.
+
+    `named` is the id of the release that Serving names, `serving` the one that should serve. `went_back`: what serves
+    was released anew already, and went back too.
+    """
+    inputs = {"named": named, "serving": serving, "runs_config": observed.config_name}
+
+    def decided(verdict: str, rule: str, *reasons: str) -> Decision:
+        return Decision("release", verdict, rule, reasons, inputs)
+
+    is_served = observed.endpoint_status != "InService" or observed.runs_release(deployment, named)
+    if serving is None or named in (serving, NO_RELEASE) or is_served:
+        return decided("none", "nothing-in-flight")
+    seen = (
+        f"Serving names release {named}, but the endpoint runs {observed.config_name}, of release {serving}"
+    )
+    if went_back:
+        return decided(
+            "page",
+            "names-what-does-not-serve",
+            f"{seen}; that was released anew and went back: see docs/runbooks/rollback.md",
+        )
+    return decided("restore", "names-what-does-not-serve", f"{seen}; that one is released anew")
 
 
 def decide_stuck_rollback(

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from domain.decision import Decision
+from domain.events import iso
 from domain.names import FILLER, NO_RELEASE, RELEASE_SLOTS
+
+UNSTARTED_HOURS = 24
+"""For so long an open release may wait until Serving is asked for it; then its lease runs out."""
+OVERTAKEN, NOT_APPROVED = "overtaken", "not-approved-any-more"
+ENDS_A_WAIT = (OVERTAKEN, NOT_APPROVED)
+"""Rules by which a package that waited is not released, unless it is approved again."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +100,16 @@ def decide_release(
     in_flight: str | None,
     paused: bool,
     stack_status: str,
+    approval: str = "Approved",
+    report_uri: str = "",
 ) -> Decision:
-    """Release an approved package, let it wait, or leave things as they are. The first rule that holds decides."""
+    """Release an approved package, let it wait, or leave things as they are. The first rule that holds decides.
+
+    `approval` is what the registry says of the package now; one that waited may be rejected or gone since.
+    """
     inputs: dict[str, Any] = {
         "package": package_arn,
+        "report": report_uri,
         "champion": champion.package_arn if champion else None,
         "stack_status": stack_status,
     }
@@ -113,9 +127,32 @@ def decide_release(
         return decided("wait", "release-in-flight", f"release {in_flight} has not settled; it goes next")
     if champion and champion.package_arn == package_arn:
         return decided("skip", "already-live", f"{model_stamp(package_arn)} is what the endpoint runs")
+    if approval != "Approved":
+        return decided("skip", NOT_APPROVED, f"{model_stamp(package_arn)} is {approval} by now")
     if not takes_updates(stack_status):
         return decided("wait", "stack-busy", f"Serving is {stack_status}; it goes when that has settled")
     return decided("release", "approved", f"{model_stamp(package_arn)} is approved and not live")
+
+
+def overtaken(package_arn: str, *, by: str, report_uri: str) -> Decision:
+    """A package that waited, and another one was approved after it."""
+    inputs = {"package": package_arn, "report": report_uri}
+    return Decision("release", "skip", OVERTAKEN, (f"{model_stamp(by)} was approved later",), inputs)
+
+
+def decide_unstarted(release_id: str, *, opened_at: datetime, now: datetime, is_named: bool) -> Decision:
+    """A release that is open and for which Serving was never asked: ask once more, or let its lease run out.
+
+    `is_named`: Serving has this release's record already, so that only the note of it was lost.
+    """
+    age = now - opened_at
+    hours = f"{age.total_seconds() / 3600:.0f} hours"
+    waited = f"release {release_id} was opened {hours} ago and Serving was not asked for it"
+    inputs = {"opened_at": iso(opened_at), "is_named": is_named}
+    if is_named or age < timedelta(hours=UNSTARTED_HOURS):
+        return Decision("release", "resume", "not-started", (f"{waited}; it is asked now",), inputs)
+    reason = f"{waited}: its lease ran out; its package waits, and goes as another release"
+    return Decision("release", "expire", "lease-ran-out", (reason,), inputs)
 
 
 def takes_updates(stack_status: str) -> bool:

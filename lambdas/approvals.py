@@ -23,8 +23,10 @@ def answer(ledger: Ledger, *, pipeline: str, stage: str, now: datetime) -> list[
     if not waiting:
         return []
     decisions, releases, answered = ledger.decisions(), ledger.releases(), []
+    opened = ledger.open_release_body()
+    under_way = {one["package_arn"] for one in [*ledger.waiting(), *([opened] if opened else [])]}
     for body in waiting:
-        decision = judge_wait(ledger.run(body["run_id"]), decisions, releases)
+        decision = judge_wait(ledger.run(body["run_id"]), decisions, releases, under_way)
         if decision.verdict != "wait" and _put(pipeline, stage, body["execution"], decision):
             ledger.record(decision, subject=f"{body['execution']}/{body['run_id']}", now=now)
             ledger.close_delivery(body, outcome=decision.verdict)

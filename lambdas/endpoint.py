@@ -11,6 +11,7 @@ from domain.judging import Observed, leftovers
 from domain.names import VARIANT
 from lambdas import aws
 
+FAILED = ("CREATE_FAILED", "UPDATE_FAILED")
 LONGEST_LOOK_BACK = timedelta(days=59)
 """One datum an hour: GetMetricStatistics returns 1,440 at most."""
 
@@ -55,6 +56,17 @@ def requests_of(endpoint_name: str, config_name: str, *, since: datetime, now: d
     )
     requests: float = sum(point["Sum"] for point in found["Datapoints"])
     return round(requests)
+
+
+def failures_of(stack: str, *, since: datetime) -> list[str]:
+    """Why resources of the stack failed since then, oldest first, of its last hundred events.
+
+    The endpoint itself may be gone, and its reason with it.
+    """
+    newest = aws.client("cloudformation").describe_stack_events(StackName=stack)["StackEvents"]
+    failed = [one for one in newest if one["Timestamp"] >= since and one.get("ResourceStatus") in FAILED]
+    said = [one.get("ResourceStatusReason", "") for one in reversed(failed)]
+    return [one for one in said if one and "cancelled" not in one]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,9 @@ from domain.job_record import JobRecord
 from domain.releases import Champion, ReleaseRecord, held_release
 from domain.training_run import Plan
 from lambdas.table import ONLY_NEW, Table, item, key, still
+
+TRIES = 5
+"""How often a change that others overtook is made anew."""
 
 
 class Ledger(Table):
@@ -39,10 +42,8 @@ class Ledger(Table):
 
     # the switch ----------------------------------------------------------------------------------------------
     def paused(self) -> bool:
+        """What `./tideline pause` wrote."""
         return (self._body("CONTROL", "paused") or {"paused": False})["paused"] is True
-
-    def set_paused(self, paused: bool, *, by: str, now: datetime) -> None:
-        self._put("CONTROL", "paused", {"paused": paused, "by": by, "at": iso(now)})
 
     # snapshots -----------------------------------------------------------------------------------------------
     def latest_snapshot(self) -> dict[str, Any] | None:
@@ -184,16 +185,34 @@ class Ledger(Table):
     def open_release_body(self) -> dict[str, Any] | None:
         return self._body("LEASE", "release")
 
-    def change_open_release(self, body: dict[str, Any], **changes: Any) -> dict[str, Any]:
-        """Add to the open release, such as what its alarms said; returns its new body."""
-        changed = {**body, **changes}
-        self._put_if(Item=item("LEASE", "release", changed), **still(body))
-        return changed
+    def change_open_release(
+        self, release_id: str, change: Callable[[dict[str, Any]], dict[str, Any]]
+    ) -> dict[str, Any] | None:
+        """Add to the open release what `change` makes of its body, anew if somebody else was faster.
+
+        Returns its new body; None if this release is not open. Raises RuntimeError if others always were faster.
+        """
+        for _ in range(TRIES):
+            body = self.open_release_body()
+            if body is None or body["release_id"] != release_id:
+                return None
+            changed = {**body, **change(body)}
+            if changed == body or self._put_if(Item=item("LEASE", "release", changed), **still(body)):
+                return changed
+        raise RuntimeError(f"release {release_id} was changed by others {TRIES} times in between; try again")
 
     def close_release(self, body: dict[str, Any], *, outcome: str, now: datetime) -> None:
-        """Keep how the release ended, and free its lease."""
+        """Keep how the release ended, and free its lease, whatever was added to it meanwhile."""
         self.keep_release(body, outcome=outcome, now=now)
-        self._delete_if("LEASE", "release", **still(body))
+        for _ in range(TRIES):
+            opened = self.open_release_body()
+            if opened is None or opened["release_id"] != body["release_id"]:
+                return
+            if self._delete_if("LEASE", "release", **still(opened)):
+                return
+        raise RuntimeError(
+            f"release {body['release_id']} was changed by others {TRIES} times in between; try again"
+        )
 
     def keep_release(self, body: dict[str, Any], *, outcome: str, now: datetime) -> None:
         self._put("RELEASE", body["release_id"], {**body, "outcome": outcome, "closed_at": iso(now)})

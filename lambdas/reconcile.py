@@ -33,12 +33,12 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     ledger = Ledger(settings.ledger_table)
     open_runs = [run for run in ledger.runs() if run["status"] == "STARTED"]
     settled = [run["plan"]["run_id"] for run in open_runs if _settle(settings, ledger, run)]
-    done: dict[str, Any] = {"settled": settled}
+    answered = approvals.answer(ledger, pipeline=pipeline, stage=stage, now=utc_now())
+    done: dict[str, Any] = {"settled": settled, "answered": answered}
     if is_look:
         request = {"cause": "reconcile"}
         release = aws.invoke(aws.client("lambda"), settings.record_release_function, request)
         done["release"] = release["rule"]
-    done["answered"] = approvals.answer(ledger, pipeline=pipeline, stage=stage, now=utc_now())
     return done
 
 

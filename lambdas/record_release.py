@@ -10,9 +10,18 @@ from botocore.exceptions import ClientError
 
 from domain.decision import Decision
 from domain.events import iso, parse_rollback_alarm, parse_stack_settled, utc
-from domain.judging import STUCK, Evidence, Observed, decide_stuck_rollback, judge_release
+from domain.judging import (
+    BUSY,
+    STUCK,
+    Evidence,
+    Observed,
+    decide_restoring,
+    decide_stuck_rollback,
+    is_to_be_rejected,
+    judge_release,
+)
 from domain.names import ENDPOINT_RESOURCE, RELEASE_PARAMETER
-from domain.releases import Champion, ReleaseRecord, takes_updates
+from domain.releases import Champion, ReleaseRecord, decide_unstarted, takes_updates
 from domain.settings import RecordReleaseSettings
 from lambdas import approvals, aws, endpoint, people
 from lambdas.ledger import Ledger, utc_now
@@ -27,24 +36,56 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if event.get("cause") != "reconcile":
         parse_stack_settled(event, stack=settings.serving_stack)
     there = endpoint.versions(settings.deployment)
-    [stack] = aws.client("cloudformation").describe_stacks(StackName=settings.serving_stack)["Stacks"]
+    stack = _serving(settings)
+    if event.get("cause") == "reconcile" and takes_updates(stack["StackStatus"]):
+        _look_after_unstarted(settings, ledger, stack)
+        stack = _serving(settings)
     status, observed = stack["StackStatus"], endpoint.observe(settings.endpoint_name)
     if status == STUCK:
         return _free_stack(settings, ledger, observed).to_json()
     if not takes_updates(status):
         return {"verdict": "wait", "rule": "stack-busy", "reasons": [f"Serving is {status}"]}
     decision = _judge(settings, ledger, observed, status)
-    if decision.verdict == "rolled-back":
-        _restore(settings, ledger, stack)
     approvals.answer(
         ledger, pipeline=settings.delivery_pipeline, stage=settings.delivery_stage, now=utc_now()
     )
     if ledger.open_release_body() is None:
         gone = endpoint.collect(settings.deployment, there, observed)
         aws.log("release recorded", verdict=decision.verdict, reasons=decision.reasons, collected=gone)
+        _restore(settings, ledger, observed, named=_named(settings, stack))
         if ledger.waiting():
             aws.invoke(aws.client("lambda"), settings.release_model_function, {"cause": "waiting"})
     return decision.to_json()
+
+
+def _serving(settings: RecordReleaseSettings) -> dict[str, Any]:
+    stacks = aws.client("cloudformation").describe_stacks(StackName=settings.serving_stack)["Stacks"]
+    stack: dict[str, Any] = stacks[0]
+    return stack
+
+
+def _named(settings: RecordReleaseSettings, stack: dict[str, Any]) -> str:
+    """The id of the release whose record Serving is given; `none` without one."""
+    given = {p["ParameterKey"]: p["ParameterValue"] for p in stack["Parameters"]}
+    return str(given[RELEASE_PARAMETER].removeprefix(settings.release_prefix))
+
+
+def _look_after_unstarted(settings: RecordReleaseSettings, ledger: Ledger, stack: dict[str, Any]) -> None:
+    """An open release for which Serving was never asked, because the function died or was refused."""
+    opened, now = ledger.open_release_body(), utc_now()
+    if opened is None or opened.get("is_started") or ledger.paused():
+        return
+    release_id, package_arn = opened["release_id"], opened["package_arn"]
+    is_named = _named(settings, stack) == release_id
+    decision = decide_unstarted(release_id, opened_at=utc(opened["opened_at"]), now=now, is_named=is_named)
+    ledger.record(decision, subject=f"{release_id}/{package_arn}", now=now)
+    if decision.verdict == "resume":
+        aws.invoke(aws.client("lambda"), settings.release_model_function, {"cause": "waiting"})
+        return
+    why = "; ".join(decision.reasons)
+    ledger.let_wait(package_arn, because=why, now=now)
+    _tell(settings, ledger, about=f"release {release_id} expired", subject="release not started", message=why)
+    ledger.close_release(opened, outcome="not-started", now=now)
 
 
 def _note_alarm(settings: RecordReleaseSettings, ledger: Ledger, event: dict[str, Any]) -> dict[str, Any]:
@@ -56,9 +97,13 @@ def _note_alarm(settings: RecordReleaseSettings, ledger: Ledger, event: dict[str
     said, body = f"{alarm.alarm_name}: {alarm.reason}", ledger.open_release_body()
     is_watched = body is not None and f"-{body['release_id']}-" in alarm.alarm_name
     if body is not None and is_watched:
-        known = body.get("alarms", [])
-        if not any(one.startswith(f"{alarm.alarm_name}: ") for one in known):
-            ledger.change_open_release(body, alarms=[*known, said])
+
+        def noted(opened: dict[str, Any]) -> dict[str, Any]:
+            known = opened.get("alarms", [])
+            is_known = any(one.startswith(f"{alarm.alarm_name}: ") for one in known)
+            return {} if is_known else {"alarms": [*known, said]}
+
+        ledger.change_open_release(body["release_id"], noted)
     what = "SageMaker rolls it back" if is_watched else "it is live already, so nothing goes back by itself"
     about = alarm.alarm_name if is_watched else f"{alarm.alarm_name}@{iso(alarm.at)}"
     _tell(settings, ledger, about=about, subject="rollback alarm", message=f"{said}; {what}")
@@ -90,15 +135,19 @@ def _judge(
 def _evidence(
     settings: RecordReleaseSettings, ledger: Ledger, body: dict[str, Any], observed: Observed, now: datetime
 ) -> Evidence:
-    requests = 0
+    since, requests, said = utc(body["opened_at"]), 0, []
     if observed.config_name:
-        since = utc(body["opened_at"])
         requests = endpoint.requests_of(settings.endpoint_name, observed.config_name, since=since, now=now)
+    if observed.endpoint_status not in BUSY and not observed.runs_release(
+        settings.deployment, body["release_id"]
+    ):
+        said = endpoint.failures_of(settings.serving_stack, since=since)
     return Evidence(
         requests=requests,
         min_requests=settings.min_requests,
         is_first=ledger.champion() is None,
         alarms=body.get("alarms", []),
+        stack_said=said,
     )
 
 
@@ -123,9 +172,8 @@ def _act(
             message=message,
         )
     else:
-        aws.client("sagemaker").update_model_package(
-            ModelPackageArn=record.package_arn, ModelApprovalStatus="Rejected", ApprovalDescription=why[:1024]
-        )
+        if is_to_be_rejected(decision):
+            _reject(record.package_arn, why)
         message = f"the release of {record.package_arn} {decision.verdict.replace('-', ' ')}: {why}"
         _tell(
             settings,
@@ -150,20 +198,36 @@ def _champion(body: dict[str, Any], record: ReleaseRecord, *, since: str) -> Cha
     )
 
 
-def _restore(settings: RecordReleaseSettings, ledger: Ledger, stack: dict[str, Any]) -> None:
-    """CloudFormation may take a rollback for a success: then Serving names the rejected release, and its next
+def _reject(package_arn: str, why: str) -> None:
+    aws.client("sagemaker").update_model_package(
+        ModelPackageArn=package_arn, ModelApprovalStatus="Rejected", ApprovalDescription=why[:1024]
+    )
 
-    update would deploy it. What serves, released anew, sets that right; so does any package that waits already.
+
+def _restore(settings: RecordReleaseSettings, ledger: Ledger, observed: Observed, *, named: str) -> None:
+    """CloudFormation may take a rollback for a success: then Serving names the rejected release.
+
+    What serves, released anew, sets that right; so does any package that waits already.
     """
-    if ledger.waiting():
+    serving, releases = ledger.serving(), ledger.releases()
+    if serving is None or ledger.waiting():
         return
-    given = {p["ParameterKey"]: p["ParameterValue"] for p in stack["Parameters"]}
-    serving = ledger.serving()
-    if serving and given[RELEASE_PARAMETER] != f"{settings.release_prefix}{serving[0]}":
-        because = (
-            f"Serving names {given[RELEASE_PARAMETER]}, but the endpoint went back to release {serving[0]}"
-        )
-        ledger.let_wait(serving[1], because=because, now=utc_now())
+    release_id, package_arn = serving
+    last = releases[-1] if releases else {}
+    went_back = last.get("package_arn") == package_arn and last["outcome"] in ("rolled-back", "failed")
+    decision = decide_restoring(
+        observed, deployment=settings.deployment, named=named, serving=release_id, went_back=went_back
+    )
+    if decision.verdict == "none":
+        return
+    why, now = "; ".join(decision.reasons), utc_now()
+    ledger.record(decision, subject=f"{named}/restore", now=now)
+    if decision.verdict == "restore":
+        ledger.let_wait(package_arn, because=why, now=now)
+        return
+    _tell(
+        settings, ledger, about=f"{named} is named", subject="Serving names what does not serve", message=why
+    )
 
 
 def _free_stack(settings: RecordReleaseSettings, ledger: Ledger, observed: Observed) -> Decision:

@@ -13,14 +13,24 @@ from domain.decision import Decision
 from domain.events import parse_approval
 from domain.instances import Workload
 from domain.names import BEFORE_PARAMETER, FILLER, RELEASE_PARAMETER, RELEASE_SLOTS
-from domain.releases import Champion, ReleaseRecord, decide_release, newest_waiting, next_release_id
+from domain.releases import (
+    Champion,
+    ReleaseRecord,
+    decide_release,
+    newest_waiting,
+    next_release_id,
+    overtaken,
+)
 from domain.settings import ReleaseModelSettings
 from lambdas import aws
 from lambdas.ledger import Ledger, utc_now
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """A package's approval, or `{"cause": "waiting"}` -> the decision. The same approval twice makes one release."""
+    """A package's approval, or `{"cause": "waiting"}` -> the decision. The same approval twice makes one release.
+
+    What waits is first of all an open release for which Serving was never asked.
+    """
     settings = ReleaseModelSettings.from_env(os.environ)
     ledger = Ledger(settings.ledger_table)
     if event.get("cause") == "waiting":
@@ -32,14 +42,19 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def _next_waiting(ledger: Ledger) -> str | None:
-    """The package that was approved last; it overtakes the others, which wait no longer."""
+    """The package of a release that was opened and not started, else the one that was approved last.
+
+    The last one overtakes the others, which wait no longer.
+    """
+    opened = ledger.open_release_body()
+    if opened and not opened.get("is_started"):
+        return str(opened["package_arn"])
     found = newest_waiting(ledger.waiting())
     if found is None:
         return None
-    newest, overtaken = found
-    for package_arn in overtaken:
-        reason = f"{newest} was approved later"
-        decision = Decision("release", "skip", "overtaken", (reason,), {"package": package_arn})
+    newest, others = found
+    for package_arn in others:
+        decision = overtaken(package_arn, by=newest, report_uri=_report_uri(_package(package_arn)))
         ledger.record(decision, subject=package_arn, now=utc_now())
         ledger.stop_waiting(package_arn)
     return newest
@@ -49,24 +64,39 @@ def _release(settings: ReleaseModelSettings, ledger: Ledger, package_arn: str) -
     now, opened = utc_now(), ledger.open_release_body()
     if opened and opened["package_arn"] == package_arn:
         return _started(opened) if opened.get("is_started") else _update_serving(settings, ledger, opened)
+    package, serving = _package(package_arn), ledger.serving()
+    is_serving = serving is not None and serving[1] == package_arn
     decision = decide_release(
         package_arn=package_arn,
         champion=_live(settings, ledger.champion()),
         in_flight=opened["release_id"] if opened else None,
         paused=ledger.paused(),
         stack_status=_serving(settings)["StackStatus"],
+        approval="Approved" if is_serving else package["ModelApprovalStatus"],
+        report_uri=_report_uri(package),
     )
     if decision.verdict != "release":
         return _not_now(ledger, package_arn, decision)
     release_id = next_release_id([release["release_id"] for release in ledger.releases()])
     ledger.record(decision, subject=f"{release_id}/{package_arn}", now=now)
-    record, facts = _record(settings, release_id, package_arn)
+    ledger.let_wait(
+        package_arn, because="; ".join(decision.reasons), now=now
+    )  # until Serving is asked for it
+    record, facts = _record(settings, release_id, package)
     if not ledger.open_release(record, facts, now=now):
-        reason = "another release was opened in between"
-        return _not_now(ledger, package_arn, Decision("release", "wait", "lost-the-lease", (reason,)))
+        return _lost_the_lease(ledger, package_arn)
     body = ledger.open_release_body()
     assert body is not None
     return _update_serving(settings, ledger, body)
+
+
+def _lost_the_lease(ledger: Ledger, package_arn: str) -> dict[str, Any]:
+    """Another invocation was faster: with this very package, or with one after which this one goes."""
+    opened = ledger.open_release_body()
+    if opened and opened["package_arn"] == package_arn:
+        return _started(opened)
+    reason = "another release was opened in between"
+    return _not_now(ledger, package_arn, Decision("release", "wait", "lost-the-lease", (reason,)))
 
 
 def _not_now(ledger: Ledger, package_arn: str, decision: Decision) -> dict[str, Any]:
@@ -101,12 +131,28 @@ def _serving(settings: ReleaseModelSettings) -> dict[str, Any]:
     return stack
 
 
+def _package(package_arn: str) -> dict[str, Any]:
+    """What the registry says of a package; one that is gone has no report and cannot be approved."""
+    try:
+        found: dict[str, Any] = aws.client("sagemaker").describe_model_package(ModelPackageName=package_arn)
+    except ClientError as error:
+        if "does not exist" not in str(error):
+            raise
+        return {"ModelPackageArn": package_arn, "ModelApprovalStatus": "deleted"}
+    return found
+
+
+def _report_uri(package: dict[str, Any]) -> str:
+    """Where the report of the run lies that made it; it names the run."""
+    quality = package.get("ModelMetrics", {}).get("ModelQuality", {})
+    return str(quality.get("Statistics", {}).get("S3Uri", ""))
+
+
 def _record(
-    settings: ReleaseModelSettings, release_id: str, package_arn: str
+    settings: ReleaseModelSettings, release_id: str, package: dict[str, Any]
 ) -> tuple[ReleaseRecord, dict[str, Any]]:
-    package = aws.client("sagemaker").describe_model_package(ModelPackageName=package_arn)
+    package_arn, report_uri = package["ModelPackageArn"], _report_uri(package)
     container = package["InferenceSpecification"]["Containers"][0]
-    report_uri = package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
     report = json.loads(aws.read_uri(aws.client("s3"), report_uri))
     workload = Workload(component="Hosting", memory_gib=settings.memory_gib, vcpus=settings.vcpus)
     answer = aws.invoke(
@@ -148,7 +194,7 @@ def _update_serving(settings: ReleaseModelSettings, ledger: Ledger, body: dict[s
             raise
         if _release_key(settings) != key:
             return _give_up(ledger, body, str(error))
-    ledger.change_open_release(body, is_started=True)
+    ledger.change_open_release(body["release_id"], lambda _: {"is_started": True})
     ledger.stop_waiting(body["package_arn"])
     aws.log("release started", release=body["release_id"], package=body["package_arn"])
     return _started(body)

@@ -67,12 +67,13 @@ class Table:
     def _delete(self, pk: str, sk: str) -> None:
         self._dynamodb.delete_item(TableName=self._table, Key=key(pk, sk))
 
-    def _delete_if(self, pk: str, sk: str, **condition: Any) -> None:
-        """Delete an item unless it is another one by now."""
+    def _delete_if(self, pk: str, sk: str, **condition: Any) -> bool:
+        """Delete an item; False if it is another one by now."""
         try:
             self._dynamodb.delete_item(TableName=self._table, Key=key(pk, sk), **condition)
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
-            return
+            return False
+        return True
 
 
 def key(pk: str, sk: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 
 from config.delivery import load_delivery
-from config.schema import ConfigError, load, load_environments
+from config.schema import ConfigError, load
 from rehearsal.engine import Account
 from rehearsal.engine.delivery import docker
 from rehearsal.report.page import render
@@ -182,7 +182,7 @@ def write_ledger(deployment: Deployment, out: Path) -> None:
 def pipeline_of(args: argparse.Namespace, config_path: Path, assembly: Path) -> Pipeline | None:
     """The pipeline that delivers this environment, if there is one: a push is then the way in."""
     config, configs = load(config_path), config_path.parent
-    delivery = load_delivery(configs, load_environments(configs))
+    delivery = load_delivery(configs)
     if delivery is None or delivery.name != config.name or delivery.environments != [config.environment]:
         return None
     return Pipeline(delivery, assembly, "" if args.no_engine else docker.engine_of_this_machine())

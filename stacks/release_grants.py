@@ -38,5 +38,6 @@ def may_look_after_serving(
     ]
     function.allow(everywhere, ["*"])
     serving = arn(stack, "cloudformation", f"stack/{serving_stack}/*")
-    function.allow(["cloudformation:DescribeStacks", "cloudformation:ContinueUpdateRollback"], [serving])
+    actions = ("DescribeStacks", "DescribeStackEvents", "ContinueUpdateRollback")
+    function.allow([f"cloudformation:{action}" for action in actions], [serving])
     allow_pass_role(function.role, deploy_role, to="cloudformation.amazonaws.com")

@@ -213,9 +213,9 @@ class RetrainingStack(Stack):
         function.allow(["ssm:GetParameters"], parameters_of_serving(self, self.names))
         stack = arn(self, "cloudformation", f"stack/{self.serving_stack}/*")
         function.allow(["cloudformation:DescribeStacks"], [stack])
-        # Its own template only: an inline or remote one could make anything that the stack's role may make.
-        own_template = {"Null": {"cloudformation:TemplateUrl": "true"}}
-        function.allow(["cloudformation:UpdateStack"], [stack], own_template)
+        # Refuses a template by its address. One in the request has no condition key: the role of the stack bounds it.
+        no_address = {"Null": {"cloudformation:TemplateUrl": "true"}}
+        function.allow(["cloudformation:UpdateStack"], [stack], no_address)
         # AWS's guide wants the stack's own role passed again, its API reference does not; a refusal costs a release.
         allow_pass_role(function.role, self.storage.serving_deploy_role, to="cloudformation.amazonaws.com")
         pattern = events.EventPattern(

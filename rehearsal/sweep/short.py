@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from config.delivery import load_delivery
-from config.schema import load, load_environments
+from config.schema import load
 from rehearsal.engine import Account
 from rehearsal.engine.iam import enforcement
 from rehearsal.scenarios.deployment import Deployment, synthesise
@@ -94,7 +94,7 @@ def live(made: Made, directory: Path, look: Look = nowhere) -> list[Finding]:
 
 def live_by_push(made: Made, directory: Path, look: Look = nowhere) -> list[Finding]:
     """The same by the delivery pipeline, and on the day after a release that must be rolled back."""
-    delivery = load_delivery(made.repository / "config", load_environments(made.repository / "config"))
+    delivery = load_delivery(made.repository / "config")
     if delivery is None:
         raise SystemExit("config/delivery.yaml names no environment: there is no pipeline to push to")
     slow = Push(SLOW_AT, "a model that is slow under load", "rolled-back", SLOW)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from config.delivery import load_delivery
-from config.schema import load, load_environments
+from config.schema import load
 from domain.names import delivery_name
 from rehearsal.engine import Account, containers
 from rehearsal.engine.cloudformation import assembly
@@ -81,7 +81,7 @@ class Stage:
 def stage(made: Made, directory: Path, recording: Path) -> Iterator[Stage]:
     """Deploy all, bring the table, train the first model and see it live; then publish every recorded metric."""
     config, played = load(short.CONFIG), short.scenario(made.tables)
-    delivery = load_delivery(made.repository / "config", load_environments(made.repository / "config"))
+    delivery = load_delivery(made.repository / "config")
     start = played.start - timedelta(hours=2)
     with Account(start=start, directory=directory, region=config.region) as account:
         outcome = Outcome(played, Deployment(account, config, made.environment, made.repository))

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import NoCredentialsError
-from moto import mock_aws
 
 from cli.__main__ import main
 from cli.image import content_tag
@@ -47,6 +43,14 @@ LEDGER = [
         "body": {"id": "1c0b", "rows": 100519, "created": "2013-04-22T12:30:00Z"},
     },
 ]
+PACKAGE = CHAMPION["package_arn"][:-1]
+IN_FLIGHT = {
+    "release_id": "000003",
+    "package_arn": f"{PACKAGE}3",
+    "opened_at": "2013-04-25T15:15:00Z",
+    "is_started": True,
+    "alarms": ["tideline-dev-000003-0123abcd-rollback-latency: Threshold Crossed"],
+}
 
 
 @pytest.fixture
@@ -74,16 +78,6 @@ def test_status_as_json_is_for_programs(kept: str, capsys: Any) -> None:
 def kept_with(directory: Path, *items: dict[str, Any]) -> str:
     (directory / "ledger.json").write_text(json.dumps([*LEDGER, *items]))
     return str(directory)
-
-
-PACKAGE = CHAMPION["package_arn"][:-1]
-IN_FLIGHT = {
-    "release_id": "000003",
-    "package_arn": f"{PACKAGE}3",
-    "opened_at": "2013-04-25T15:15:00Z",
-    "is_started": True,
-    "alarms": ["tideline-dev-000003-0123abcd-rollback-latency: Threshold Crossed"],
-}
 
 
 def test_status_shows_a_release_in_flight_with_what_its_alarms_said(tmp_path: Path, capsys: Any) -> None:
@@ -183,79 +177,6 @@ def test_a_reader_that_has_seen_enough_ends_the_command_without_a_traceback(kept
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
-
-
-@pytest.fixture
-def ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A deployment's ledger; CloudFormation's part of finding it is not what is tested here."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setattr(Aws, "ledger_table", lambda _: "ledger")
-    with mock_aws():
-        dynamodb = boto3.client("dynamodb", region_name="us-east-1")
-        keys = ("pk", "HASH"), ("sk", "RANGE")
-        dynamodb.create_table(
-            TableName="ledger",
-            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        yield dynamodb
-
-
-def test_pause_and_resume_are_what_the_handlers_read(ledger: Any, monkeypatch: Any, capsys: Any) -> None:
-    from lambdas.ledger import Ledger
-
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setattr("lambdas.aws.client", lambda service: ledger)
-    assert main(["pause", "--by", "anna"]) == 0
-    assert Ledger("ledger").paused()
-    assert main(["pause", "--resume"]) == 0
-    assert not Ledger("ledger").paused()
-    assert "resumed" in capsys.readouterr().out
-
-
-def test_status_of_a_deployment_reads_its_ledger(ledger: Any, capsys: Any) -> None:
-    assert main(["status"]) == 0
-    assert "nothing yet" in capsys.readouterr().out
-
-
-def test_approve_approves_the_version_and_refuses_an_unknown_one(ledger: Any, capsys: Any) -> None:
-    sagemaker = boto3.client("sagemaker", region_name="us-east-1")
-    sagemaker.create_model_package_group(
-        ModelPackageGroupName="tideline-dev", ModelPackageGroupDescription="x"
-    )
-    arn = sagemaker.create_model_package(
-        ModelPackageGroupName="tideline-dev", ModelApprovalStatus="PendingManualApproval"
-    )["ModelPackageArn"]
-    assert main(["approve", "7"]) == 2
-    assert "has no version 7; it has: [1]" in capsys.readouterr().err
-    assert main(["approve", "1"]) == 0
-    assert sagemaker.describe_model_package(ModelPackageName=arn)["ModelApprovalStatus"] == "Approved"
-
-
-class FakeLambda:
-    def __init__(self, verdict: str) -> None:
-        self.verdict, self.events = verdict, []
-
-    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:
-        self.events.append((FunctionName, json.loads(Payload)))
-        answer = {"decision": {"verdict": self.verdict, "reasons": ["because"]}, "plan": None}
-        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
-
-
-@pytest.mark.parametrize(("verdict", "code"), [("start", 0), ("skip", 3)])
-def test_retrain_goes_through_the_one_door_and_its_exit_code_tells_the_verdict(
-    monkeypatch: pytest.MonkeyPatch, capsys: Any, verdict: str, code: int
-) -> None:
-    fake = FakeLambda(verdict)
-    monkeypatch.setattr(Aws, "client", lambda _self, _service: fake)
-    assert main(["retrain", "--reason", "new labels"]) == code
-    [(function, event)] = fake.events
-    assert function == "tideline-dev-start-training"
-    assert event["cause"] == "operator"
-    assert event["incident"].startswith("new labels@")
-    assert f"{verdict}: because" in capsys.readouterr().out
 
 
 def test_a_rehearsal_whose_account_is_up_is_asked_and_acted_on(

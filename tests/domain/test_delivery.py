@@ -80,3 +80,58 @@ def test_the_release_of_another_run_is_no_answer() -> None:
 
 def test_a_run_that_the_ledger_does_not_hold_fails_the_push() -> None:
     assert judge_wait(None, [], []).rule == "no-run"
+
+
+def skipped(rule: str, reason: str) -> dict[str, Any]:
+    inputs = {"package": PACKAGE, "report": f"s3://artefacts/runs/{RUN_ID}/report/report.json"}
+    return {
+        "kind": "release",
+        "subject": PACKAGE,
+        "verdict": "skip",
+        "rule": rule,
+        "reasons": [reason],
+        "inputs": inputs,
+    }
+
+
+OVERTAKEN = skipped("overtaken", "tideline-dev/8 was approved later")
+
+
+@pytest.mark.parametrize(
+    "ended", [OVERTAKEN, skipped("not-approved-any-more", "tideline-dev/7 is Rejected by now")]
+)
+def test_a_package_that_waited_and_is_not_released_fails_the_push_with_the_reason(
+    ended: dict[str, Any],
+) -> None:
+    decision = judge_wait(RUN, [PASSED, ended], [])
+    assert (decision.verdict, decision.rule) == ("rejected", ended["rule"])
+    assert ended["reasons"][0] in decision.reasons
+
+
+def test_a_package_that_was_overtaken_and_is_under_way_again_lets_the_push_wait() -> None:
+    assert judge_wait(RUN, [PASSED, OVERTAKEN], [], {PACKAGE}).verdict == "wait"
+    assert judge_wait(RUN, [PASSED, OVERTAKEN], [release("live")]).verdict == "approved"
+
+
+def test_what_another_run_was_skipped_for_is_no_answer() -> None:
+    other = {
+        **OVERTAKEN,
+        "inputs": {"package": "arn:p/2", "report": "s3://artefacts/runs/run-f/report/r.json"},
+    }
+    assert judge_wait(RUN, [PASSED, other], []).verdict == "wait"
+
+
+def test_a_skip_for_a_pause_lets_the_push_wait_for_the_approval_after_it() -> None:
+    assert judge_wait(RUN, [PASSED, skipped("paused", "somebody paused it")], []).verdict == "wait"
+
+
+def test_a_package_that_is_live_already_has_a_live_release_and_lets_the_push_go_on() -> None:
+    again = skipped("already-live", "tideline-dev/7 is what the endpoint runs")
+    assert judge_wait(RUN, [PASSED, again], [release("live")]).verdict == "approved"
+
+
+def test_a_release_on_hold_that_another_one_replaced_fails_the_push() -> None:
+    """It will never prove itself: nobody asks it any more."""
+    later = {**release("live", "run-f"), "release_id": "000002"}
+    decision = judge_wait(RUN, [PASSED], [release("held"), later])
+    assert (decision.verdict, decision.rule) == ("rejected", "replaced")

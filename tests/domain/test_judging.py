@@ -3,7 +3,14 @@ from dataclasses import replace
 import pytest
 
 from domain.decision import Decision
-from domain.judging import Evidence, Observed, decide_stuck_rollback, judge_release
+from domain.judging import (
+    Evidence,
+    Observed,
+    decide_restoring,
+    decide_stuck_rollback,
+    is_to_be_rejected,
+    judge_release,
+)
 from domain.releases import ReleaseRecord
 
 PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/tideline-dev/7"
@@ -89,3 +96,67 @@ def test_a_stuck_stack_goes_on_without_the_endpoint_only_if_that_is_right_alread
         observed, deployment="tideline-dev", live_release=live_release, tried=tried
     )
     assert (decision.verdict, decision.rule) == (verdict, rule)
+
+
+CAPACITY = "Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error."
+QUOTA = (
+    "ResourceLimitExceeded: The account-level service limit 'ml.c5.large for endpoint usage' is 0 Instances"
+)
+
+
+@pytest.mark.parametrize("said", [CAPACITY, QUOTA])
+@pytest.mark.parametrize(
+    ("observed", "verdict"), [(WENT_BACK, "rolled-back"), (Observed("Absent"), "failed")]
+)
+def test_a_release_that_had_no_room_is_said_so_and_is_not_the_model_s_fault(
+    observed: Observed, verdict: str, said: str
+) -> None:
+    decision = judge(observed, replace(ENOUGH, stack_said=(said,)))
+    assert (decision.verdict, decision.rule) == (verdict, "no-room")
+    assert said in decision.reasons
+    assert not is_to_be_rejected(decision)
+    by_endpoint = judge(replace(observed, failure_reason=said))
+    assert by_endpoint.rule == "no-room"
+
+
+def test_a_model_whose_alarm_fired_is_rejected_whatever_else_was_lacking() -> None:
+    evidence = replace(ENOUGH, alarms=("latency: above 250000",), stack_said=(CAPACITY,))
+    decision = judge(WENT_BACK, evidence)
+    assert decision.rule == "endpoint-runs-another"
+    assert is_to_be_rejected(decision)
+
+
+def test_what_the_stack_repeats_of_the_endpoint_s_reason_is_said_once() -> None:
+    observed = replace(WENT_BACK, failure_reason="an alarm fired")
+    decision = judge(
+        observed, replace(ENOUGH, stack_said=("UpdateEndpoint: an alarm fired", "access denied"))
+    )
+    assert decision.reasons[1:] == ("an alarm fired", "access denied")
+
+
+def test_neither_a_live_nor_a_held_release_is_rejected() -> None:
+    assert not is_to_be_rejected(judge(RUNS_IT))
+    assert not is_to_be_rejected(judge(RUNS_IT, replace(ENOUGH, requests=0)))
+
+
+@pytest.mark.parametrize(
+    ("observed", "named", "serving", "went_back", "verdict"),
+    [
+        (WENT_BACK, "000042", "000041", False, "restore"),
+        (WENT_BACK, "000042", "000041", True, "page"),
+        (WENT_BACK, "000041", "000041", False, "none"),
+        (WENT_BACK, "000042", None, False, "none"),
+        (WENT_BACK, "none", "000041", False, "none"),
+        (RUNS_IT, "000042", "000041", False, "none"),
+        (replace(WENT_BACK, endpoint_status="Updating"), "000042", "000041", False, "none"),
+        (Observed("Absent"), "000042", "000041", False, "none"),
+    ],
+)
+def test_what_serves_is_released_anew_only_where_serving_names_another_release_that_does_not_serve(
+    observed: Observed, named: str, serving: str | None, went_back: bool, verdict: str
+) -> None:
+    decision = decide_restoring(
+        observed, deployment="tideline-dev", named=named, serving=serving, went_back=went_back
+    )
+    assert decision.verdict == verdict
+    assert bool(decision.reasons) == (verdict != "none")

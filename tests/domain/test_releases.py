@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from domain.releases import (
     Champion,
     ReleaseRecord,
     decide_release,
+    decide_unstarted,
     next_release_id,
     no_release,
 )
@@ -93,3 +95,34 @@ def test_the_rules_of_a_release_stand_in_order(
         package_arn=PACKAGE, champion=champion, in_flight=in_flight, paused=paused, stack_status=stack_status
     )
     assert (decision.verdict, decision.rule) == (verdict, rule)
+
+
+@pytest.mark.parametrize(
+    ("approval", "rule"), [("Rejected", "not-approved-any-more"), ("Approved", "approved")]
+)
+def test_a_package_that_lost_its_approval_while_it_waited_is_not_released(approval: str, rule: str) -> None:
+    decision = decide_release(
+        package_arn=PACKAGE,
+        champion=CHAMPION,
+        in_flight=None,
+        paused=False,
+        stack_status="UPDATE_COMPLETE",
+        approval=approval,
+    )
+    assert decision.rule == rule
+
+
+OPENED = datetime(2013, 4, 20, 13, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("hours", "is_named", "verdict"),
+    [(0, False, "resume"), (23.9, False, "resume"), (24, False, "expire"), (24, True, "resume")],
+)
+def test_an_open_release_that_nobody_starts_is_asked_for_again_for_a_day(
+    hours: float, is_named: bool, verdict: str
+) -> None:
+    now = OPENED + timedelta(hours=hours)
+    decision = decide_unstarted("000042", opened_at=OPENED, now=now, is_named=is_named)
+    assert decision.verdict == verdict
+    assert "release 000042 was opened" in decision.reasons[0]

@@ -1,4 +1,5 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -7,7 +8,13 @@ import pytest
 import time_machine
 from moto import mock_aws
 
-from tests.lambdas.local import NOW, Local
+from domain.releases import Champion
+from lambdas import record_release, release_model
+from tests.lambdas import releasing_world
+from tests.lambdas.local import DEPLOYMENT, IMAGE, NOW, Local, Scripted
+from tests.lambdas.recording_world import SETTINGS, Settle, open_release
+from tests.lambdas.releasing_world import Approve, Register, Retry
+from tests.lambdas.serving_world import PREFIX, SERVING, Serving, model_data
 
 SESSION = boto3.Session("testing", "testing", region_name="us-east-1")
 
@@ -23,3 +30,110 @@ def local(monkeypatch: pytest.MonkeyPatch) -> Iterator[Local]:
     monkeypatch.setattr(boto3, "client", lambda service, **_: client(service))
     with time_machine.travel(NOW, tick=False) as traveller, mock_aws():
         yield Local(monkeypatch, traveller)
+
+
+@pytest.fixture
+def serving() -> Serving:
+    return Serving()
+
+
+@pytest.fixture
+def cloudformation(local: Local, serving: Serving) -> Scripted:
+    local.functions["release"] = lambda **_: {"verdict": "release"}
+    return serving.install(local)
+
+
+@pytest.fixture
+def package(local: Local, cloudformation: Scripted, serving: Serving) -> str:
+    """A package that is Approved and whose release 000002 is in flight; release 000001 is the champion."""
+    sagemaker = boto3.client("sagemaker")
+    sagemaker.create_model_package_group(ModelPackageGroupName=DEPLOYMENT, ModelPackageGroupDescription="x")
+    arn: str = sagemaker.create_model_package(
+        ModelPackageGroupName=DEPLOYMENT,
+        ModelApprovalStatus="Approved",
+        InferenceSpecification={
+            "Containers": [{"Image": IMAGE, "ModelDataUrl": model_data(2)}],
+            "SupportedContentTypes": ["text/csv"],
+            "SupportedResponseMIMETypes": ["text/csv"],
+        },
+    )["ModelPackageArn"]
+    local.ledger.crown(Champion("000001", "arn:p/1", model_data(1), IMAGE, "s3://r", "s3://p", 0.2, "2013"))
+    open_release(local, "000002", arn)
+    serving.release = f"{PREFIX}000002"
+    return arn
+
+
+@pytest.fixture
+def run(local: Local, cloudformation: Scripted) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda event: local.run(record_release, replace(SETTINGS, topic_arn=local.topic_arn), event)
+
+
+@pytest.fixture
+def settle(run: Callable[[dict[str, Any]], dict[str, Any]], serving: Serving) -> Settle:
+    def settled(status: str = "UPDATE_COMPLETE") -> dict[str, Any]:
+        serving.status = status
+        event = {
+            "source": "aws.cloudformation",
+            "detail-type": "CloudFormation Stack Status Change",
+            "detail": {
+                "stack-id": f"arn:aws:cloudformation:us-east-1:123456789012:stack/{SERVING}/1-2",
+                "status-details": {"status": status},
+            },
+        }
+        return run(event)
+
+    return settled
+
+
+@pytest.fixture
+def register(local: Local) -> Register:
+    sagemaker = boto3.client("sagemaker")
+    sagemaker.create_model_package_group(ModelPackageGroupName=DEPLOYMENT, ModelPackageGroupDescription="x")
+
+    def registered() -> str:
+        number = len(
+            sagemaker.list_model_packages(ModelPackageGroupName=DEPLOYMENT)["ModelPackageSummaryList"]
+        )
+        report = local.put_json(
+            f"s3://artefacts/runs/run-{number}/report/report.json", {"heldout_loss": 0.125}
+        )
+        container = {"Image": IMAGE, "ModelDataUrl": f"s3://artefacts/runs/run-{number}/model/model.tar.gz"}
+        package: str = sagemaker.create_model_package(
+            ModelPackageGroupName=DEPLOYMENT,
+            ModelApprovalStatus="Approved",
+            InferenceSpecification={
+                "Containers": [container],
+                "SupportedContentTypes": ["text/csv"],
+                "SupportedResponseMIMETypes": ["text/csv"],
+            },
+            ModelMetrics={
+                "ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": report}}
+            },
+        )["ModelPackageArn"]
+        return package
+
+    return registered
+
+
+@pytest.fixture
+def approve(local: Local, cloudformation: Scripted) -> Approve:
+    def approved(package: str) -> dict[str, Any]:
+        detail = {
+            "ModelPackageGroupName": DEPLOYMENT,
+            "ModelApprovalStatus": "Approved",
+            "ModelPackageArn": package,
+        }
+        event = {
+            "source": "aws.sagemaker",
+            "detail-type": "SageMaker Model Package State Change",
+            "detail": detail,
+        }
+        return local.run(release_model, releasing_world.SETTINGS, event)
+
+    return approved
+
+
+@pytest.fixture
+def retry(local: Local, cloudformation: Scripted) -> Retry:
+    """What record_release asks for when Serving has settled."""
+    return lambda: local.run(release_model, releasing_world.SETTINGS, {"cause": "waiting"})

@@ -15,6 +15,7 @@ import time_machine
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 
+from cli.control import set_paused
 from domain.settings import ChooseInstanceSettings, Settings
 from lambdas import aws, choose_instance
 from lambdas.ledger import Ledger
@@ -122,6 +123,10 @@ class Local:
             self._monkeypatch.setenv(name, value)
         answer: dict[str, Any] = json.loads(json.dumps(module.handler(json.loads(json.dumps(event)), None)))
         return answer
+
+    def pause(self, paused: bool) -> None:
+        """What an operator does with `./tideline pause`."""
+        set_paused(boto3.client("dynamodb"), "ledger", paused, by="ops", now=NOW)
 
     def at(self, instant: datetime) -> None:
         self._traveller.move_to(instant)

@@ -24,6 +24,21 @@ class Serving:
         self.release = f"{PREFIX}none"
         self.error: ClientError | None = None
         self.compares_versions = False
+        self.failures: list[str] = []
+
+    def events(self, **_: Any) -> dict[str, Any]:
+        rows = [
+            {
+                "StackId": "arn:stack",
+                "EventId": str(number),
+                "StackName": SERVING,
+                "Timestamp": NOW,
+                "ResourceStatus": "UPDATE_FAILED",
+                "ResourceStatusReason": reason,
+            }
+            for number, reason in enumerate(self.failures)
+        ]
+        return {"StackEvents": rows[::-1]}
 
     def describe(self, **_: Any) -> dict[str, Any]:
         parameters = [
@@ -56,6 +71,7 @@ class Serving:
         return local.script(
             "cloudformation",
             describe_stacks=self.describe,
+            describe_stack_events=self.events,
             update_stack=self.update,
             continue_update_rollback=self.go_on,
         )

@@ -77,11 +77,11 @@ def test_an_error_that_is_no_race_is_not_taken_for_one(ledger: Ledger) -> None:
         ledger.record(SKIP, subject="x" * 3000, now=NOW)
 
 
-def test_the_switch_stays_as_somebody_set_it(ledger: Ledger) -> None:
+def test_the_switch_stays_as_somebody_set_it(local: Local, ledger: Ledger) -> None:
     assert not ledger.paused()
-    ledger.set_paused(True, by="ops", now=NOW)
+    local.pause(True)
     assert ledger.paused()
-    ledger.set_paused(False, by="ops", now=NOW)
+    local.pause(False)
     assert not ledger.paused()
 
 

@@ -1,102 +1,14 @@
 import json
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
-from typing import Any
 
 import boto3
 import pytest
 
 from domain.releases import Champion, ReleaseRecord
-from domain.settings import ReleaseModelSettings
 from lambdas import release_model
-from tests.lambdas.local import DEPLOYMENT, IMAGE, NOW, Local, Scripted, refused
+from tests.lambdas.local import IMAGE, Local, Scripted, refused
+from tests.lambdas.releasing_world import SETTINGS, Approve, Register, close, parameter, waiting
 from tests.lambdas.serving_world import PREFIX, SERVING, Serving
-
-SETTINGS = ReleaseModelSettings(
-    model_package_group=DEPLOYMENT,
-    serving_stack=SERVING,
-    release_prefix=PREFIX,
-    ledger_table="ledger",
-    choose_instance_function="choose",
-    memory_gib=4.0,
-    vcpus=2,
-)
-
-
-@pytest.fixture
-def serving() -> Serving:
-    return Serving()
-
-
-@pytest.fixture
-def cloudformation(local: Local, serving: Serving) -> Scripted:
-    return serving.install(local)
-
-
-Register = Callable[[], str]
-
-
-@pytest.fixture
-def register(local: Local) -> Register:
-    sagemaker = boto3.client("sagemaker")
-    sagemaker.create_model_package_group(ModelPackageGroupName=DEPLOYMENT, ModelPackageGroupDescription="x")
-
-    def registered() -> str:
-        number = len(
-            sagemaker.list_model_packages(ModelPackageGroupName=DEPLOYMENT)["ModelPackageSummaryList"]
-        )
-        report = local.put_json(
-            f"s3://artefacts/runs/run-{number}/report/report.json", {"heldout_loss": 0.125}
-        )
-        container = {"Image": IMAGE, "ModelDataUrl": f"s3://artefacts/runs/run-{number}/model/model.tar.gz"}
-        package: str = sagemaker.create_model_package(
-            ModelPackageGroupName=DEPLOYMENT,
-            ModelApprovalStatus="Approved",
-            InferenceSpecification={
-                "Containers": [container],
-                "SupportedContentTypes": ["text/csv"],
-                "SupportedResponseMIMETypes": ["text/csv"],
-            },
-            ModelMetrics={
-                "ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": report}}
-            },
-        )["ModelPackageArn"]
-        return package
-
-    return registered
-
-
-Approve = Callable[[str], dict[str, Any]]
-
-
-@pytest.fixture
-def approve(local: Local, cloudformation: Scripted) -> Approve:
-    def approved(package: str) -> dict[str, Any]:
-        detail = {
-            "ModelPackageGroupName": DEPLOYMENT,
-            "ModelApprovalStatus": "Approved",
-            "ModelPackageArn": package,
-        }
-        event = {
-            "source": "aws.sagemaker",
-            "detail-type": "SageMaker Model Package State Change",
-            "detail": detail,
-        }
-        return local.run(release_model, SETTINGS, event)
-
-    return approved
-
-
-def parameter(release_id: str) -> str:
-    value: str = boto3.client("ssm").get_parameter(Name=f"{PREFIX}{release_id}")["Parameter"]["Value"]
-    return value
-
-
-def close(local: Local, outcome: str) -> None:
-    body = local.ledger.open_release_body()
-    assert body is not None
-    local.ledger.close_release(body, outcome=outcome, now=NOW)
 
 
 def test_an_approved_package_becomes_a_record_and_serving_is_pointed_at_it(
@@ -190,59 +102,6 @@ def test_an_approval_that_comes_again_while_its_release_is_under_way_does_not_gi
     assert waiting(local) == []
 
 
-Retry = Callable[[], dict[str, Any]]
-
-
-@pytest.fixture
-def retry(local: Local, cloudformation: Scripted) -> Retry:
-    """What record_release asks for when Serving has settled."""
-    return lambda: local.run(release_model, SETTINGS, {"cause": "waiting"})
-
-
-def waiting(local: Local) -> list[str]:
-    return [one["package_arn"] for one in local.ledger.waiting()]
-
-
-def test_another_approval_waits_while_a_release_is_in_flight_and_goes_next(
-    local: Local, approve: Approve, register: Register, retry: Retry
-) -> None:
-    approve(register())
-    second = register()
-    assert approve(second)["rule"] == "release-in-flight"
-    assert waiting(local) == [second]
-    close(local, "live")
-    assert retry()["release_id"] == "000002"
-    assert waiting(local) == []
-    assert retry() == {"verdict": "nothing-waits"}
-
-
-@pytest.mark.parametrize("status", ["UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED"])
-def test_nothing_is_opened_while_serving_takes_no_update(
-    local: Local, approve: Approve, register: Register, serving: Serving, retry: Retry, status: str
-) -> None:
-    package = register()
-    serving.status = status
-    assert approve(package)["rule"] == "stack-busy"
-    assert local.ledger.open_release_body() is None
-    serving.status = "UPDATE_COMPLETE"
-    assert retry()["release_id"] == "000001"
-
-
-def test_a_deploy_that_came_first_is_not_taken_for_this_release(
-    local: Local, approve: Approve, register: Register, serving: Serving, retry: Retry
-) -> None:
-    """Between the look at the stack and the update somebody's `cdk deploy` took it."""
-    package = register()
-    busy = "Stack:arn:... is in UPDATE_IN_PROGRESS state and can not be updated."
-    serving.error = refused("ValidationError", busy)
-    assert approve(package)["verdict"] == "wait"
-    assert local.ledger.open_release_body() is None
-    assert [one["outcome"] for one in local.ledger.releases()] == ["not-started"]
-    assert waiting(local) == [package]
-    serving.error = None
-    assert retry()["release_id"] == "000002"
-
-
 def test_an_update_of_our_own_that_is_under_way_already_is_not_given_up(
     local: Local, approve: Approve, register: Register, serving: Serving
 ) -> None:
@@ -254,34 +113,6 @@ def test_an_update_of_our_own_that_is_under_way_already_is_not_given_up(
     body = local.ledger.open_release_body()
     assert body is not None
     assert body["is_started"] is True
-
-
-def test_of_several_that_wait_the_one_approved_last_goes(
-    local: Local, approve: Approve, register: Register, serving: Serving, retry: Retry
-) -> None:
-    serving.status = "UPDATE_IN_PROGRESS"
-    first, second = register(), register()
-    approve(second)
-    local.at(NOW + timedelta(minutes=1))
-    approve(first)
-    serving.status = "UPDATE_COMPLETE"
-    assert retry()["package"] == first
-    assert waiting(local) == []
-    assert ("skip", "overtaken") in local.decisions("release")
-
-
-def test_what_waits_goes_on_waiting_while_paused(
-    local: Local, approve: Approve, register: Register, serving: Serving, retry: Retry
-) -> None:
-    serving.status = "UPDATE_IN_PROGRESS"
-    package = register()
-    approve(package)
-    serving.status = "UPDATE_COMPLETE"
-    local.ledger.set_paused(True, by="ops", now=NOW)
-    assert retry()["rule"] == "paused"
-    assert waiting(local) == [package]
-    local.ledger.set_paused(False, by="ops", now=NOW)
-    assert retry()["release_id"] == "000001"
 
 
 def test_no_updates_is_success(local: Local, approve: Approve, register: Register, serving: Serving) -> None:
@@ -335,7 +166,7 @@ def test_the_live_package_is_not_released_again(
 def test_while_paused_an_approval_changes_nothing(
     local: Local, approve: Approve, register: Register, cloudformation: Scripted
 ) -> None:
-    local.ledger.set_paused(True, by="ops", now=NOW)
+    local.pause(True)
     assert approve(register())["rule"] == "paused"
     assert cloudformation.called("update_stack") == []
     assert local.ledger.open_release_body() is None

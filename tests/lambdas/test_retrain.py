@@ -202,7 +202,7 @@ def test_a_run_in_flight_is_left_alone(local: Local, deliver: Deliver) -> None:
 def test_who_switched_it_off_is_obeyed(
     local: Local, deliver: Deliver, mode: str, paused: bool, rule: str
 ) -> None:
-    local.ledger.set_paused(paused, by="ops", now=NOW)
+    local.pause(paused)
     deliver(mode=mode)
     assert local.decisions("retrain") == [("suppress", rule)]
     assert local.invoked == []

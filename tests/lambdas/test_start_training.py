@@ -183,7 +183,7 @@ def test_a_run_that_was_claimed_does_not_start_while_the_deployment_is_paused(
     with pytest.raises(Exception, match="slow down"):
         ask()
     pipelines.broken = False
-    local.ledger.set_paused(True, by="ops", now=NOW)
+    local.pause(True)
     assert ask() == ("skip", "paused")
     assert not pipelines.by_token
 
@@ -239,7 +239,7 @@ def test_while_one_run_goes_another_request_is_skipped(ask: Ask) -> None:
 def test_what_must_not_train_does_not(
     local: Local, ask: Ask, pipelines: Pipelines, paused: bool, image: str, rule: str
 ) -> None:
-    local.ledger.set_paused(paused, by="ops", now=NOW)
+    local.pause(paused)
     assert ask(image_digest=image) == ("skip", rule)
     assert not pipelines.by_token
 

@@ -176,7 +176,7 @@ def test_the_alarms_that_serving_s_deploy_role_may_make_are_those_of_a_release(d
     assert set(statement["Resource"]) == {f"{arn}-??????-????????-rollback-{kind}" for kind in kinds}
 
 
-def test_release_model_can_only_reuse_serving_s_own_template(dev: Deployment) -> None:
+def test_release_model_updates_serving_alone_and_takes_no_template_by_its_address(dev: Deployment) -> None:
     role = dev.function("release_model").properties["Role"].rsplit("/", 1)[1]
     (update,) = (s for s in dev.policies_of(role) if s["Action"] == "cloudformation:UpdateStack")
     assert update["Condition"] == {"Null": {"cloudformation:TemplateUrl": "true"}}

@@ -1,0 +1,40 @@
+"""Packages that are approved, and what release_model is told and did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+
+from domain.settings import ReleaseModelSettings
+from tests.lambdas.local import DEPLOYMENT, NOW, Local
+from tests.lambdas.serving_world import PREFIX, SERVING
+
+SETTINGS = ReleaseModelSettings(
+    model_package_group=DEPLOYMENT,
+    serving_stack=SERVING,
+    release_prefix=PREFIX,
+    ledger_table="ledger",
+    choose_instance_function="choose",
+    memory_gib=4.0,
+    vcpus=2,
+)
+Register = Callable[[], str]
+Approve = Callable[[str], dict[str, Any]]
+Retry = Callable[[], dict[str, Any]]
+
+
+def parameter(release_id: str) -> str:
+    value: str = boto3.client("ssm").get_parameter(Name=f"{PREFIX}{release_id}")["Parameter"]["Value"]
+    return value
+
+
+def close(local: Local, outcome: str) -> None:
+    body = local.ledger.open_release_body()
+    assert body is not None
+    local.ledger.close_release(body, outcome=outcome, now=NOW)
+
+
+def waiting(local: Local) -> list[str]:
+    return [one["package_arn"] for one in local.ledger.waiting()]

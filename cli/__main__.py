@@ -61,9 +61,15 @@ def _that_act(sub: Any) -> None:
     )
     approve = sub.add_parser(
         "approve",
-        help="approve a model package, which releases it; what is Approved already is rejected first",
+        aliases=["release"],
+        help="approve a model package, which releases it: one that waits for a person, or any that was released before",
     )
     approve.add_argument("version", type=int, help="the version in the model package group")
+    rollback = sub.add_parser(
+        "rollback",
+        help="reject what serves and bring back what was live before; exit code 3 if there is nothing",
+    )
+    rollback.add_argument("--reason", required=True, help="why; kept with the rejected package")
     pause = sub.add_parser("pause", help="stop all that acts by itself; what serves goes on serving")
     pause.add_argument("--resume", action="store_true", help="end the pause")
     pause.add_argument("--by", default="operator", help="who says so")

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cli import show
-from cli.control import approve, set_paused
+from cli.control import approve, rollback, set_paused
 from cli.source import Aws, CommandError, KeptRehearsal, Source
 from config import kept_account
 from config.schema import ROOT, Config, load
@@ -142,6 +142,18 @@ def _approve(args: argparse.Namespace, config: Config) -> int:
     return 0
 
 
+def _rollback(args: argparse.Namespace, config: Config) -> int:
+    aws = _aws(args, config)
+    sagemaker, group = aws.client("sagemaker"), aws.names.model_package_group
+    decision = rollback(sagemaker, group, aws.bodies, reason=args.reason)
+    if args.json:
+        print(json.dumps(decision.to_json(), indent=1))
+    else:
+        takes_over = "; release_model takes it from here" if decision.verdict == "return" else ""
+        print("; ".join(decision.reasons) + takes_over)
+    return 0 if decision.verdict == "return" else REFUSED
+
+
 def _pause(args: argparse.Namespace, config: Config) -> int:
     aws, now = _aws(args, config), datetime.now(UTC)
     set_paused(aws.client("dynamodb"), aws.ledger_table(), not args.resume, by=args.by, now=now)
@@ -237,6 +249,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Config], int]] = {
     "doctor": _doctor,
     "retrain": _retrain,
     "approve": _approve,
+    "release": _approve,
+    "rollback": _rollback,
     "pause": _pause,
     "image": _image,
     "train": _train,

@@ -99,16 +99,21 @@ def parse_rollback_alarm(event: Mapping[str, Any], *, deployment: str) -> AlarmF
 
 
 @dataclass(frozen=True)
-class PackageApproved:
+class PackageJudged:
     arn: str
+    is_approved: bool
 
 
-def parse_approval(event: Mapping[str, Any], *, group: str) -> PackageApproved:
-    """A package of our group that is Approved; SageMaker may send the same one several times."""
+def parse_approval(event: Mapping[str, Any], *, group: str) -> PackageJudged:
+    """A package of our group that is Approved or Rejected; SageMaker may send the same one several times."""
     _require(event, "aws.sagemaker", "SageMaker Model Package State Change")
     _same("the model package group", _text(event, "detail", "ModelPackageGroupName"), group)
-    _same("the approval status", _text(event, "detail", "ModelApprovalStatus"), "Approved")
-    return PackageApproved(_text(event, "detail", "ModelPackageArn"))
+    status = _text(event, "detail", "ModelApprovalStatus")
+    if status not in ("Approved", "Rejected"):
+        raise WrongEventError(
+            f"got the approval status {status!r}; allowed: 'Approved', 'Rejected'; correct the rule's pattern"
+        )
+    return PackageJudged(_text(event, "detail", "ModelPackageArn"), status == "Approved")
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,7 @@ class ReleaseModelSettings(Settings):
     release_prefix: str
     ledger_table: str
     choose_instance_function: str
+    topic_arn: str
     memory_gib: float
     vcpus: int
 

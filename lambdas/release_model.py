@@ -21,13 +21,14 @@ from domain.releases import (
     next_release_id,
     overtaken,
 )
+from domain.returning import decide_return, good_before
 from domain.settings import ReleaseModelSettings
-from lambdas import aws
+from lambdas import aws, people
 from lambdas.ledger import Ledger, utc_now
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """A package's approval, or `{"cause": "waiting"}` -> the decision. The same approval twice makes one release.
+    """A package's approval or rejection, or `{"cause": "waiting"}` -> the decision. An approval twice is one release.
 
     What waits is first of all an open release for which Serving was never asked.
     """
@@ -38,7 +39,31 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         if package_arn is None:
             return {"verdict": "nothing-waits"}
         return _release(settings, ledger, package_arn)
-    return _release(settings, ledger, parse_approval(event, group=settings.model_package_group).arn)
+    judged = parse_approval(event, group=settings.model_package_group)
+    if not judged.is_approved:
+        return _go_back(settings, ledger, judged.arn)
+    return _release(settings, ledger, judged.arn)
+
+
+def _go_back(settings: ReleaseModelSettings, ledger: Ledger, rejected: str) -> dict[str, Any]:
+    """What serves was rejected: the release that was live before it comes again, as a release like any other."""
+    serving = ledger.serving()
+    earlier = good_before(rejected, ledger.releases())
+    approved = (arn for arn in earlier if _package(arn)["ModelApprovalStatus"] == "Approved")
+    decision = decide_return(rejected, serving=serving[1] if serving else None, good=next(approved, None))
+    if decision.verdict == "none":
+        return decision.to_json()
+    ledger.record(decision, subject=rejected, now=utc_now())
+    if decision.verdict == "return":
+        return _release(settings, ledger, decision.inputs["good"], despite_pause=True)
+    people.tell(
+        ledger,
+        settings.topic_arn,
+        about=f"{rejected} {decision.rule}",
+        subject=f"{settings.model_package_group}: rejected and serving",
+        message=f"{settings.model_package_group}: {'; '.join(decision.reasons)}",
+    )
+    return decision.to_json()
 
 
 def _next_waiting(ledger: Ledger) -> str | None:
@@ -60,7 +85,10 @@ def _next_waiting(ledger: Ledger) -> str | None:
     return newest
 
 
-def _release(settings: ReleaseModelSettings, ledger: Ledger, package_arn: str) -> dict[str, Any]:
+def _release(
+    settings: ReleaseModelSettings, ledger: Ledger, package_arn: str, *, despite_pause: bool = False
+) -> dict[str, Any]:
+    """A way back is a person's act, and a pause stops what acts by itself."""
     now, opened = utc_now(), ledger.open_release_body()
     if opened and opened["package_arn"] == package_arn:
         return _started(opened) if opened.get("is_started") else _update_serving(settings, ledger, opened)
@@ -70,7 +98,7 @@ def _release(settings: ReleaseModelSettings, ledger: Ledger, package_arn: str) -
         package_arn=package_arn,
         champion=_live(settings, ledger.champion()),
         in_flight=opened["release_id"] if opened else None,
-        paused=ledger.paused(),
+        paused=ledger.paused() and not despite_pause,
         stack_status=_serving(settings)["StackStatus"],
         approval="Approved" if is_serving else package["ModelApprovalStatus"],
         report_uri=_report_uri(package),

@@ -201,6 +201,7 @@ class RetrainingStack(Stack):
                 release_prefix=self.names.release_prefix,
                 ledger_table=self.storage.ledger.table_name,
                 choose_instance_function=choose.function_name,
+                topic_arn=self.monitoring.topic.topic_arn,
                 memory_gib=serving.memory_gib,
                 vcpus=serving.vcpus,
             ),
@@ -209,6 +210,7 @@ class RetrainingStack(Stack):
         function.allow(["lambda:InvokeFunction"], [choose.function_arn])
         function.allow(["s3:GetObject"], [self.storage.artefacts.arn_for_objects(f"{Prefix.RUNS}*")])
         function.allow(["sagemaker:DescribeModelPackage"], [self._packages()])
+        function.allow(["sns:Publish"], [self.monitoring.topic.topic_arn])
         function.allow(["ssm:PutParameter"], [arn(self, "ssm", f"parameter{self.names.release_prefix}*")])
         function.allow(["ssm:GetParameters"], parameters_of_serving(self, self.names))
         stack = arn(self, "cloudformation", f"stack/{self.serving_stack}/*")
@@ -223,10 +225,10 @@ class RetrainingStack(Stack):
             detail_type=["SageMaker Model Package State Change"],
             detail={
                 "ModelPackageGroupName": [self.names.model_package_group],
-                "ModelApprovalStatus": ["Approved"],
+                "ModelApprovalStatus": ["Approved", "Rejected"],
             },
         )
-        function.run_on("OnApproval", "A model package is approved", pattern)
+        function.run_on("OnApproval", "A model package is approved or rejected", pattern)
         return function
 
     def _record_release(self) -> PythonFunction:

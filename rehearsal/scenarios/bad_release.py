@@ -47,10 +47,18 @@ def train(deployment: Deployment, image_digest: str) -> dict[str, Any]:
 
 
 def approve(deployment: Deployment, package_arn: str) -> None:
-    """What a person does in the registry: what is Approved already is rejected first, or nothing would change."""
+    """What a person does in the registry: what is Approved already is put back first, or nothing would change."""
     sagemaker = deployment.account.client("sagemaker")
-    for status in ("Rejected", "Approved"):
+    for status in ("PendingManualApproval", "Approved"):
         sagemaker.update_model_package(ModelPackageArn=package_arn, ModelApprovalStatus=status)
+    deployment.account.pump()
+
+
+def reject(deployment: Deployment, package_arn: str) -> None:
+    """What a person does in the registry to what serves; `./tideline rollback` does the same."""
+    deployment.account.client("sagemaker").update_model_package(
+        ModelPackageArn=package_arn, ModelApprovalStatus="Rejected"
+    )
     deployment.account.pump()
 
 

@@ -45,6 +45,11 @@ REASONS = (
         "CodePipeline asks how a build is, and reads the very version of a zip; here it knows both",
     ),
     Reason(
+        "retraining-ReleaseModelRole",
+        ("sns:Publish",),
+        "it tells people that what serves is rejected and nothing can take its place; here nobody rejects it",
+    ),
+    Reason(
         "retraining-RetrainRole",
         ("sqs:ChangeMessageVisibility", "sqs:GetQueueUrl"),
         "CDK's event source grants them",

@@ -89,17 +89,17 @@ class FakeRegistry:
     [
         ("PendingManualApproval", ["Approved"]),
         ("Rejected", ["Approved"]),
-        ("Approved", ["Rejected", "Approved"]),
+        ("Approved", ["PendingManualApproval", "Approved"]),
     ],
 )
-def test_what_is_approved_already_is_rejected_first_so_that_aws_tells_of_the_approval(
+def test_what_is_approved_already_is_put_back_first_so_that_aws_tells_of_the_approval(
     monkeypatch: pytest.MonkeyPatch, capsys: Any, status: str, after: list[str]
 ) -> None:
     registry = FakeRegistry(status)
     monkeypatch.setattr(Aws, "client", lambda _self, _service: registry)
     assert main(["approve", "7"]) == 0
     assert registry.statuses[1:] == after
-    said = "which was Approved already: rejected and approved again"
+    said = "which was Approved already: put back to pending first"
     assert (said in capsys.readouterr().out) is (status == "Approved")
 
 
@@ -125,3 +125,67 @@ def test_retrain_goes_through_the_one_door_and_its_exit_code_tells_the_verdict(
     assert event["cause"] == "operator"
     assert event["incident"].startswith("new labels@")
     assert f"{verdict}: because" in capsys.readouterr().out
+
+
+def live(dynamodb: Any, *outcomes: str) -> list[str]:
+    """A registry with a version a release and a ledger that says how each release ended; the last one is live."""
+    sagemaker = boto3.client("sagemaker", region_name="us-east-1")
+    sagemaker.create_model_package_group(
+        ModelPackageGroupName="tideline-dev", ModelPackageGroupDescription="x"
+    )
+    arns = []
+    for number, outcome in enumerate(outcomes, start=1):
+        arn = sagemaker.create_model_package(
+            ModelPackageGroupName="tideline-dev", ModelApprovalStatus="Approved"
+        )["ModelPackageArn"]
+        body = {"release_id": f"{number:06d}", "package_arn": arn, "outcome": outcome}
+        put(dynamodb, "RELEASE", body["release_id"], body)
+        if outcome == "live":
+            put(dynamodb, "CHAMPION", "live", body)
+        arns.append(arn)
+    return arns
+
+
+def put(dynamodb: Any, pk: str, sk: str, body: dict[str, Any]) -> None:
+    dynamodb.put_item(
+        TableName="ledger", Item={"pk": {"S": pk}, "sk": {"S": sk}, "body": {"S": json.dumps(body)}}
+    )
+
+
+def statuses(arns: list[str]) -> list[str]:
+    sagemaker = boto3.client("sagemaker", region_name="us-east-1")
+    return [sagemaker.describe_model_package(ModelPackageName=arn)["ModelApprovalStatus"] for arn in arns]
+
+
+def test_rollback_rejects_what_serves_and_says_what_comes_back(ledger: Any, capsys: Any) -> None:
+    arns = live(ledger, "live", "rolled-back", "live")
+    assert main(["rollback", "--reason", "late flights are missed"]) == 0
+    assert statuses(arns) == ["Approved", "Approved", "Rejected"]
+    assert capsys.readouterr().out == (
+        "tideline-dev/1 serves again in place of tideline-dev/3; release_model takes it from here\n"
+    )
+
+
+def test_a_release_on_hold_is_what_a_rollback_rejects(ledger: Any) -> None:
+    arns = live(ledger, "live", "held")
+    assert main(["rollback", "--reason", "no"]) == 0
+    assert statuses(arns) == ["Approved", "Rejected"]
+
+
+def test_without_an_earlier_release_a_rollback_changes_nothing_and_says_so(ledger: Any, capsys: Any) -> None:
+    arns = live(ledger, "live")
+    assert main(["rollback", "--reason", "no"]) == 3
+    assert statuses(arns) == ["Approved"]
+    assert "so tideline-dev/1 goes on serving; approve another version" in capsys.readouterr().out
+
+
+def test_without_a_live_model_there_is_nothing_to_roll_back(ledger: Any, capsys: Any) -> None:
+    live(ledger)
+    assert main(["rollback", "--reason", "no"]) == 2
+    assert "no model is live" in capsys.readouterr().err
+
+
+def test_release_is_another_word_for_approve(ledger: Any) -> None:
+    arns = live(ledger, "live", "live")
+    assert main(["release", "1"]) == 0
+    assert statuses(arns) == ["Approved", "Approved"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from domain.events import (
     AlarmFired,
-    PackageApproved,
+    PackageJudged,
     PipelineEnded,
     StackSettled,
     WrongEventError,
@@ -74,7 +74,7 @@ def test_each_event_of_ours_is_read() -> None:
     assert parse(ALARM) == [
         AlarmFired("tideline-dev-loss", "1.5 > 1.2", datetime(2013, 4, 20, 13, tzinfo=UTC))
     ]
-    assert parse(APPROVAL) == [PackageApproved(f"{PREFIX}:model-package/tideline-dev/1")]
+    assert parse(APPROVAL) == [PackageJudged(f"{PREFIX}:model-package/tideline-dev/1", True)]
     assert parse(SETTLED) == [StackSettled("UPDATE_COMPLETE", "")]
     assert parse(ENDED) == [PipelineEnded(f"{PREFIX}:pipeline/tideline-dev-train/execution/abc", "Succeeded")]
 
@@ -94,7 +94,12 @@ def test_each_event_of_ours_is_read() -> None:
         ),
         (APPROVAL, ("source",), "aws.s3", "got an event ('aws.s3'"),
         (APPROVAL, ("detail", "ModelPackageGroupName"), "x", "group 'x'; allowed: 'tideline-dev'"),
-        (APPROVAL, ("detail", "ModelApprovalStatus"), "Rejected", "'Rejected'; allowed: 'Approved'"),
+        (
+            APPROVAL,
+            ("detail", "ModelApprovalStatus"),
+            "Pending",
+            "'Pending'; allowed: 'Approved', 'Rejected'",
+        ),
         (SETTLED, ("detail-type",), "x", "CloudFormation Stack Status Change"),
         (SETTLED, ("detail", "stack-id"), "arn:stack/x/1", "the stack 'x'; allowed: 'tideline-dev-serving'"),
         (SETTLED, ("detail", "stack-id"), "x", "got the stack ''; allowed: 'tideline-dev-serving'"),

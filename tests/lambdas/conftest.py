@@ -115,22 +115,35 @@ def register(local: Local) -> Register:
     return registered
 
 
+def _judge(local: Local, package: str, status: str) -> dict[str, Any]:
+    event = {
+        "source": "aws.sagemaker",
+        "detail-type": "SageMaker Model Package State Change",
+        "detail": {
+            "ModelPackageGroupName": DEPLOYMENT,
+            "ModelApprovalStatus": status,
+            "ModelPackageArn": package,
+        },
+    }
+    return local.run(release_model, releasing_world.SETTINGS, event)
+
+
 @pytest.fixture
 def approve(local: Local, cloudformation: Scripted) -> Approve:
-    def approved(package: str) -> dict[str, Any]:
-        detail = {
-            "ModelPackageGroupName": DEPLOYMENT,
-            "ModelApprovalStatus": "Approved",
-            "ModelPackageArn": package,
-        }
-        event = {
-            "source": "aws.sagemaker",
-            "detail-type": "SageMaker Model Package State Change",
-            "detail": detail,
-        }
-        return local.run(release_model, releasing_world.SETTINGS, event)
+    return lambda package: _judge(local, package, "Approved")
 
-    return approved
+
+@pytest.fixture
+def reject(local: Local, cloudformation: Scripted) -> Approve:
+    """Reject in the registry, and tell the function."""
+
+    def rejected(package: str) -> dict[str, Any]:
+        boto3.client("sagemaker").update_model_package(
+            ModelPackageArn=package, ModelApprovalStatus="Rejected"
+        )
+        return _judge(local, package, "Rejected")
+
+    return rejected
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ SETTINGS = ReleaseModelSettings(
     release_prefix=PREFIX,
     ledger_table="ledger",
     choose_instance_function="choose",
+    topic_arn="arn:aws:sns:us-east-1:123456789012:people",
     memory_gib=4.0,
     vcpus=2,
 )

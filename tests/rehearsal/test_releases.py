@@ -136,6 +136,14 @@ def test_of_two_instances_one_is_the_canary_and_what_predicts_otherwise_goes_bac
     answered = models_by_minute(world.again[before:])
     assert all(new in models for models in answered)
     assert answered[-1] == [new, new]
+
+    decided = len(decisions(world))
+    bad_release.reject(deployment, new)
+    ended = bad_release.see_it_end(deployment)
+    assert (ended.package_arn, ended.outcome, ended.approval) == (old, "live", "Approved")
+    way_back = {("return", "serving-one-rejected"), ("release", "approved"), ("live", "endpoint-runs-it")}
+    assert set(decisions(world)[decided:]) == way_back
+    assert models_by_minute(world.again)[-1] == [old, old]
     assert no_request_is_lost(world)
     assert list(account.journal.of("dead-letter")) == []
 

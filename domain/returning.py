@@ -1,0 +1,41 @@
+"""Back to the last good release: what serves was rejected, by a person or a program of theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from domain.decision import Decision
+from domain.releases import model_stamp
+
+Body = Mapping[str, Any]
+
+
+def good_before(rejected: str, releases: Sequence[Body]) -> tuple[str, ...]:
+    """The packages that were live before, the latest first, each once; never the rejected one.
+
+    >>> then = [{"package_arn": f"p/{n}", "outcome": how} for n, how in ((1, "live"), (2, "rolled-back"), (3, "live"))]
+    >>> good_before("p/3", [*then, *then[:1]]), good_before("p/1", then)
+    (('p/1',), ('p/3',))
+    """
+    live = (one["package_arn"] for one in reversed(releases) if one["outcome"] == "live")
+    return tuple(dict.fromkeys(arn for arn in live if arn != rejected))
+
+
+def decide_return(rejected: str, *, serving: str | None, good: str | None) -> Decision:
+    """Go back, stay, or call people. `good` is the latest package of `good_before` that is still approved."""
+    inputs = {"rejected": rejected, "serving": serving, "good": good}
+
+    def decided(verdict: str, rule: str, reason: str) -> Decision:
+        return Decision("release", verdict, rule, (reason,), inputs)
+
+    stamp = model_stamp(rejected)
+    if serving != rejected:
+        return decided("none", "rejected-one-does-not-serve", f"{stamp} is rejected and does not serve")
+    if good is None:
+        return decided(
+            "page",
+            "nothing-to-return-to",
+            f"no earlier release that was live is still approved, so {stamp} goes on serving; approve another version",
+        )
+    return decided("return", "serving-one-rejected", f"{model_stamp(good)} serves again in place of {stamp}")

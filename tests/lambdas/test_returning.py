@@ -1,0 +1,121 @@
+"""What serves is rejected: the release that was live before it comes again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import boto3
+import pytest
+
+from domain.releases import Champion, ReleaseRecord
+from tests.lambdas import releasing_world
+from tests.lambdas.local import IMAGE, Local, Scripted
+from tests.lambdas.releasing_world import SETTINGS, Approve, Register, close, parameter, waiting
+
+
+@pytest.fixture(autouse=True)
+def people(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The topic that the function is told."""
+    monkeypatch.setattr(releasing_world, "SETTINGS", replace(SETTINGS, topic_arn=local.topic_arn))
+
+
+def serve(local: Local, approve: Approve, package: str, outcome: str = "live") -> None:
+    """Release a package, and let its release end so."""
+    approve(package)
+    body = local.ledger.open_release_body()
+    assert body is not None
+    if outcome == "live":
+        local.ledger.crown(
+            Champion(
+                release_id=body["release_id"], package_arn=package, model_data="m", image=IMAGE,
+                report_uri="r", profile_uri="f", heldout_loss=0.1, since="2013-04-22T13:16:00Z",
+            )
+        )  # fmt: skip
+    close(local, outcome)
+
+
+def test_the_release_that_was_live_before_comes_again_under_a_new_id(
+    local: Local, approve: Approve, reject: Approve, register: Register
+) -> None:
+    first, second = register(), register()
+    serve(local, approve, first)
+    serve(local, approve, second)
+    assert reject(second) == {"release_id": "000003", "package": first}
+    assert ReleaseRecord.from_parameter(parameter("000003")).package_arn == first
+    assert ("return", "serving-one-rejected") in local.decisions("release")
+
+
+def test_a_rejection_that_comes_twice_makes_one_release(
+    local: Local, approve: Approve, reject: Approve, register: Register
+) -> None:
+    first, second = register(), register()
+    serve(local, approve, first)
+    serve(local, approve, second)
+    assert reject(second) == reject(second) == {"release_id": "000003", "package": first}
+
+
+def test_what_is_rejected_and_does_not_serve_changes_nothing(
+    local: Local, approve: Approve, reject: Approve, register: Register, cloudformation: Scripted
+) -> None:
+    first, second = register(), register()
+    serve(local, approve, first)
+    serve(local, approve, second, "rolled-back")
+    asked = len(cloudformation.called("update_stack"))
+    assert reject(second)["rule"] == "rejected-one-does-not-serve"
+    assert len(cloudformation.called("update_stack")) == asked
+    assert local.messages() == []
+
+
+def test_a_release_on_hold_that_is_rejected_gives_way_to_the_champion(
+    local: Local, approve: Approve, reject: Approve, register: Register
+) -> None:
+    first, second = register(), register()
+    serve(local, approve, first)
+    serve(local, approve, second, "held")
+    assert reject(second)["package"] == first
+
+
+def test_a_release_that_is_no_longer_approved_is_passed_over(
+    local: Local, approve: Approve, reject: Approve, register: Register
+) -> None:
+    packages = [register() for _ in range(3)]
+    for package in packages:
+        serve(local, approve, package)
+    boto3.client("sagemaker").update_model_package(
+        ModelPackageArn=packages[1], ModelApprovalStatus="Rejected"
+    )
+    assert reject(packages[2])["package"] == packages[0]
+
+
+def test_with_nothing_to_return_to_it_goes_on_serving_and_people_are_told_once(
+    local: Local, approve: Approve, reject: Approve, register: Register, cloudformation: Scripted
+) -> None:
+    only = register()
+    serve(local, approve, only)
+    asked = len(cloudformation.called("update_stack"))
+    assert reject(only)["verdict"] == "page"
+    reject(only)
+    assert len(cloudformation.called("update_stack")) == asked
+    [message] = local.messages()
+    assert "goes on serving; approve another version" in message
+
+
+def test_a_pause_does_not_stop_the_way_back(
+    local: Local, approve: Approve, reject: Approve, register: Register
+) -> None:
+    first, second = register(), register()
+    serve(local, approve, first)
+    serve(local, approve, second)
+    local.pause(True)
+    assert reject(second)["package"] == first
+
+
+def test_while_a_release_goes_on_the_way_back_waits_for_its_end(
+    local: Local, approve: Approve, reject: Approve, register: Register
+) -> None:
+    first, second, third = register(), register(), register()
+    serve(local, approve, first)
+    serve(local, approve, second)
+    approve(third)
+    assert reject(second)["verdict"] == "wait"
+    assert waiting(local) == [first]

@@ -16,7 +16,7 @@ from config.delivery import Delivery
 from domain.names import Names, delivery_name
 from stacks.acknowledgements import acknowledge
 from stacks.buckets import access_logs_bucket, private_bucket
-from stacks.delivery_failures import tell_of_failures
+from stacks.delivery_failures import Failures
 from stacks.delivery_projects import Projects
 from stacks.delivery_source import source_of
 from stacks.delivery_stages import Stage, check_stages, environment_stages
@@ -27,6 +27,11 @@ from stacks.permissions import allow, arn
 ARTEFACT_DAYS = 30
 """As long as a stage can be rolled back to what an earlier push put here."""
 SOURCE = "Source"
+SIDE_BY_SIDE = "PARALLEL"
+"""Pull requests have nothing to do with each other: none waits for another's check, and none overtakes it.
+
+AWS rolls no stage back in this mode; a check has nothing to roll back.
+"""
 
 
 class DeliveryStack(Stack):
@@ -51,12 +56,17 @@ class DeliveryStack(Stack):
         ]
         projects = [arn(self, "codebuild", f"project/{name}") for name in self.projects.names]
         allow(self.role, ["codebuild:StartBuild", "codebuild:BatchGetBuilds"], projects)
-        pipeline = self._pipeline("Pipeline", self.pipeline_name, [*before, *stages], self.source.triggers())
+        mode = delivery.execution.upper()
+        pipeline = self._pipeline(
+            "Pipeline", self.pipeline_name, [*before, *stages], self.source.triggers(), mode=mode
+        )
         self.source.start_on_change(pipeline)
-        made = [pipeline]
-        if pull_requests := self.source.pull_requests():
-            made.append(self._pipeline("Checks", f"{self.pipeline_name}-checks", before, pull_requests))
-        tell_of_failures(self, made)
+        failures = Failures(self)
+        failures.tell_of(pipeline, "OnFailure", "A push")
+        if triggers := self.source.pull_requests():
+            name = f"{self.pipeline_name}-checks"
+            checks = self._pipeline("Checks", name, before, triggers, mode=SIDE_BY_SIDE)
+            failures.tell_of(checks, "OnCheckFailure", "A pull request's check")
         self._finish()
 
     def _finish(self) -> None:
@@ -110,7 +120,7 @@ class DeliveryStack(Stack):
         return role
 
     def _pipeline(
-        self, construct_id: str, name: str, stages: list[Stage], triggers: list[dict[str, Any]]
+        self, construct_id: str, name: str, stages: list[Stage], triggers: list[dict[str, Any]], *, mode: str
     ) -> codepipeline.CfnPipeline:
         first: Stage = {"name": SOURCE, "actions": [self.source.action()]}
         pipeline = codepipeline.CfnPipeline(
@@ -118,7 +128,7 @@ class DeliveryStack(Stack):
             construct_id,
             name=name,
             pipeline_type="V2",
-            execution_mode=self.delivery.execution.upper(),
+            execution_mode=mode,
             role_arn=self.role.role_arn,
             artifact_store={
                 "type": "S3",

@@ -1,4 +1,4 @@
-"""Who is told when a push fails: a topic under the delivery's key, and the rule that writes one sentence to it."""
+"""Who is told when a push or a check fails: a topic under the delivery's key, and the rules that write to it."""
 
 from __future__ import annotations
 
@@ -10,45 +10,57 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sns_subscriptions as subscriptions
 
 from stacks.functions import DELIVERY_ATTEMPTS
+from stacks.key import alarms_statement
+from stacks.people import people_topic, tell_of_dead_letters
 
 if TYPE_CHECKING:
     from stacks.delivery import DeliveryStack
 
 
-def tell_of_failures(stack: DeliveryStack, pipelines: list[codepipeline.CfnPipeline]) -> None:
-    """An execution that was superseded or stopped has not failed, and a stage that is tried again has not yet."""
-    topic = _topic(stack)
-    pattern = events.EventPattern(
-        source=["aws.codepipeline"],
-        detail_type=["CodePipeline Pipeline Execution State Change"],
-        detail={"pipeline": [pipeline.ref for pipeline in pipelines], "state": ["FAILED"]},
-    )
-    target = targets.SnsTopic(
-        topic,
-        message=events.RuleTargetInput.from_text(_message(stack.region)),
-        dead_letter_queue=stack.dead_letters,
-        retry_attempts=DELIVERY_ATTEMPTS,
-    )
-    description = f"A push to {stack.delivery.name} that fails is told to people"
-    events.Rule(stack, "OnFailure", description=description, event_pattern=pattern, targets=[target])
+class Failures:
+    """One sentence to people for each execution that fails, and an alarm on what lies in dead letters."""
+
+    def __init__(self, stack: DeliveryStack) -> None:
+        self._stack, self._topic = stack, _topic(stack)
+        said = (
+            "A push that did not start, or a failure that was not told, lies in the delivery's dead letters."
+        )
+        tell_of_dead_letters(stack, "DeadLettersLost", stack.dead_letters, self._topic, said=said)
+
+    def tell_of(self, pipeline: codepipeline.CfnPipeline, construct_id: str, what: str) -> None:
+        """`what` has failed. What was superseded or stopped has not, and a stage that is tried again has not yet."""
+        stack = self._stack
+        pattern = events.EventPattern(
+            source=["aws.codepipeline"],
+            detail_type=["CodePipeline Pipeline Execution State Change"],
+            detail={"pipeline": [pipeline.ref], "state": ["FAILED"]},
+        )
+        target = targets.SnsTopic(
+            self._topic,
+            message=events.RuleTargetInput.from_text(_message(what, stack.region)),
+            dead_letter_queue=stack.dead_letters,
+            retry_attempts=DELIVERY_ATTEMPTS,
+        )
+        description = f"{stack.delivery.name}: {what.lower()} failed is told to people"
+        events.Rule(stack, construct_id, description=description, event_pattern=pattern, targets=[target])
 
 
-def _message(region: str) -> str:
+def _message(what: str, region: str) -> str:
     pipeline = events.EventField.from_path("$.detail.pipeline")
     execution = events.EventField.from_path("$.detail.execution-id")
     console = "https://console.aws.amazon.com/codesuite/codepipeline/pipelines"
     return (
-        f"A push failed in {pipeline}. What failed, and why: "
+        f"{what} failed in {pipeline}. What failed, and why: "
         f"{console}/{pipeline}/executions/{execution}/timeline?region={region} "
         "What to do: docs/runbooks/delivery.md"
     )
 
 
 def _topic(stack: DeliveryStack) -> sns.Topic:
-    topic = sns.Topic(stack, "People", master_key=stack.key, enforce_ssl=True)
+    topic = people_topic(stack, stack.key, stack.delivery.notify_email)
+    stack.key.add_to_resource_policy(alarms_statement(stack))
     # Without a condition, as the target's own grant on the topic: EventBridge tells SNS nothing of its rule.
     stack.key.add_to_resource_policy(
         iam.PolicyStatement(
@@ -57,7 +69,5 @@ def _topic(stack: DeliveryStack) -> sns.Topic:
             resources=["*"],
         )
     )
-    if stack.delivery.notify_email:
-        topic.add_subscription(subscriptions.EmailSubscription(stack.delivery.notify_email))
     CfnOutput(stack, "FailuresTopic", value=topic.topic_arn, description="Tells when a push fails")
     return topic

@@ -42,13 +42,24 @@ def deployment_key(scope: Construct, names: Names, brought_key_arn: str | None) 
 
 def service_statements(stack: Stack, names: Names) -> list[iam.PolicyStatement]:
     """CloudWatch Logs for our functions' log groups only; alarms and rules of this account only."""
-    ours = {"StringEquals": {"aws:SourceAccount": stack.account}}
+    ours = _of_this_account(stack)
     return [
         logs_statement(stack, f"/aws/lambda/{names.deployment}-*"),
-        _statement("cloudwatch.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey*"], ours),
+        alarms_statement(stack),
         # EventBridge sends to queues alone. To an encrypted topic it could not: there SNS carries no aws:SourceAccount.
         _statement("events.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey*"], ours),
     ]
+
+
+def alarms_statement(stack: Stack) -> iam.PolicyStatement:
+    """Alarms of this account may publish to topics under the key."""
+    return _statement(
+        "cloudwatch.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey*"], _of_this_account(stack)
+    )
+
+
+def _of_this_account(stack: Stack) -> dict[str, Any]:
+    return {"StringEquals": {"aws:SourceAccount": stack.account}}
 
 
 def logs_statement(stack: Stack, log_groups: str) -> iam.PolicyStatement:

@@ -7,9 +7,6 @@ from typing import Any
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from config.schema import Config
@@ -17,6 +14,7 @@ from domain.names import METRIC_NAMESPACE, Metric, Names, Prefix
 from domain.settings import CheckDriftSettings
 from stacks.dashboard import Dashboard, endpoint_metric, own_metric
 from stacks.functions import PythonFunction
+from stacks.people import people_topic
 from stacks.permissions import allow_metrics
 from stacks.storage import StorageStack
 
@@ -28,27 +26,13 @@ class MonitoringStack(Stack):
         super().__init__(scope, construct_id, **kwargs)
         self.config, self.storage = config, storage
         self.names = Names(config.name, config.environment)
-        self.topic = self._topic()
+        self.topic = people_topic(self, storage.key, config.notify_email)
         self.check_drift = self._check_drift()
         self.loss_alarm = self._loss_alarm()
         alarms = [self.loss_alarm, self._silence_alarm(), self._errors_alarm()]
         for alarm in alarms:
             alarm.add_alarm_action(actions.SnsAction(self.topic))
         Dashboard(self, "Overview", config=config, alarms=list(alarms))
-
-    def _topic(self) -> sns.Topic:
-        topic = sns.Topic(self, "People", master_key=self.storage.key, enforce_ssl=True)
-        topic.add_to_resource_policy(
-            iam.PolicyStatement(
-                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
-                actions=["sns:Publish"],
-                resources=[topic.topic_arn],
-                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
-            )
-        )
-        if self.config.notify_email:
-            topic.add_subscription(subscriptions.EmailSubscription(self.config.notify_email))
-        return topic
 
     def _check_drift(self) -> PythonFunction:
         storage, endpoint, monitoring = self.storage, self.names.endpoint, self.config.monitoring

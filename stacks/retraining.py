@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from aws_cdk import Duration, Stack
-from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda_event_sources as sources
@@ -26,6 +24,7 @@ from domain.settings import (
 from stacks.acknowledgements import acknowledge
 from stacks.functions import DELIVERY_ATTEMPTS, PythonFunction, encrypted_queue
 from stacks.monitoring import MonitoringStack
+from stacks.people import tell_of_dead_letters
 from stacks.permissions import allow_pass_role, arn
 from stacks.release_grants import may_answer_deliveries, may_look_after_serving
 from stacks.serving import ServingStack
@@ -277,17 +276,5 @@ class RetrainingStack(Stack):
         return arn(self, "sagemaker", f"model-package/{self.names.model_package_group}/*")
 
     def _tell_of_dead_letters(self, construct_id: str, queue: sqs.Queue) -> None:
-        alarm = cloudwatch.Alarm(
-            self,
-            f"{construct_id}Lost",
-            alarm_description=(
-                f"Something that {construct_id} could not handle lies in its dead letters. "
-                "Runbook: docs/runbooks/dead-letters.md"
-            ),
-            metric=queue.metric_approximate_number_of_messages_visible(),
-            threshold=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            evaluation_periods=1,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-        )
-        alarm.add_alarm_action(actions.SnsAction(self.monitoring.topic))
+        said = f"Something that {construct_id} could not handle lies in its dead letters."
+        tell_of_dead_letters(self, f"{construct_id}Lost", queue, self.monitoring.topic, said=said)

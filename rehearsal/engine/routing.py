@@ -151,7 +151,7 @@ def _to_code_pipeline(
 
     try:
         pipelines.start_by_rule(account, target["Arn"], target.get("RoleArn", ""), SERVICE)
-    except PermissionError as refusal:
+    except (PermissionError, LookupError) as refusal:
         raise RefusedError(str(refusal)) from refusal
 
 

@@ -48,9 +48,7 @@ def every_part_worked(outcome: Outcome) -> Iterator[Finding]:
 def alarms_are_wired(outcome: Outcome) -> Iterator[Finding]:
     """What a quiet life does not show: whom an alarm tells, and which queue the idle ones watch."""
     account = outcome.deployment.account
-    found = account.client("cloudwatch").describe_alarms(
-        AlarmNamePrefix=f"{outcome.deployment.names.deployment}-"
-    )
+    found = account.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{outcome.deployment.names.name}-")
     alarms_ = [alarm for alarm in found["MetricAlarms"] if TOLD_BY_A_RULE not in alarm["AlarmName"]]
     mute = [alarm["AlarmName"] for alarm in alarms_ if not alarm["AlarmActions"]]
     yield Finding("every alarm tells somebody", not mute, f"no AlarmActions: {', '.join(mute)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -149,6 +150,36 @@ def test_queued_pushes_stand_in_line(delivery: Delivery) -> None:
         assert delivery.state("Wait")["latestExecution"]["pipelineExecutionId"] == execution
         delivery.answer("Wait")
     assert {delivery.status(one) for one in executions} == {"Succeeded"}
+
+
+def test_side_by_side_no_push_waits_for_another_or_supersedes_it(delivery: Delivery) -> None:
+    delivery.pipeline({"name": "Wait", "actions": [approval()]}, mode="PARALLEL")
+    first, second = delivery.start(), delivery.start()
+    tokens = {}
+    for execution in (second, first):
+        assert delivery.status(execution) == "InProgress"
+    (action,) = delivery.state("Wait")["actionStates"]
+    tokens[second] = action["latestExecution"]["token"]
+    delivery.answer("Wait", "Rejected")
+    assert (delivery.status(first), delivery.status(second)) == ("InProgress", "Failed")
+    delivery.account.advance_to(delivery.account.clock.now() + timedelta(minutes=61))
+    assert delivery.status(first) == "Failed"
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ({"onFailure": {"result": "ROLLBACK"}}, "in PARALLEL mode cannot be rolled back"),
+        ({"pipelineType": "V1"}, "PARALLEL needs a pipeline of type V2"),
+    ],
+)
+def test_what_cannot_be_had_side_by_side_is_refused(
+    delivery: Delivery, declared: dict[str, Any], said: str
+) -> None:
+    more = {key: value for key, value in declared.items() if key == "pipelineType"}
+    stage = {key: value for key, value in declared.items() if key != "pipelineType"}
+    with pytest.raises(ClientError, match=said):
+        delivery.pipeline({"name": "Wait", "actions": [approval()], **stage}, mode="PARALLEL", **more)
 
 
 def test_a_stage_that_is_retried_does_its_failed_actions_once_more(

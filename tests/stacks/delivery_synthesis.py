@@ -58,3 +58,12 @@ def synthesise(wanted: Delivery) -> Deployment:
     build([], delivery=wanted, outdir=directory, context=context).synth()
     template = json.loads((directory / "Delivery.template.json").read_text())
     return Deployment(DEV.model_copy(update={"environment": "delivery"}), directory, {"stack": template})
+
+
+def pipeline(of: Deployment) -> dict[str, Any]:
+    found = [r for r in of.of_type("AWS::CodePipeline::Pipeline") if r.logical_id == "Pipeline"]
+    return found[0].properties
+
+
+def stages(of: Deployment) -> dict[str, dict[str, Any]]:
+    return {stage["Name"]: stage for stage in pipeline(of)["Stages"]}

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from config.schema import ROOT
-from rehearsal.engine import Account
-from rehearsal.engine.delivery import pipelines
-from rehearsal.scenarios import deployment as rehearsed
-from rehearsal.scenarios.pushes import Push, Pushed, Pusher
-from tests.stacks.delivery_synthesis import CONNECTION, committed, delivery, synthesise, variant
-from tests.stacks.synthesis import DEV, Deployment, Resource, listed
-
-Stage = dict[str, Any]
-START = datetime(2026, 1, 5, tzinfo=UTC)
-
-
-def pipeline(delivery: Deployment) -> dict[str, Any]:
-    found = [r for r in delivery.of_type("AWS::CodePipeline::Pipeline") if r.logical_id == "Pipeline"]
-    return found[0].properties
-
-
-def stages(delivery: Deployment) -> dict[str, Stage]:
-    return {stage["Name"]: stage for stage in pipeline(delivery)["Stages"]}
+from tests.stacks.delivery_synthesis import (
+    committed,
+    delivery,
+    pipeline,
+    stages,
+    synthesise,
+    variant,
+)
+from tests.stacks.synthesis import Deployment, Resource, listed
 
 
 def project(delivery: Deployment, step: str) -> Resource:
@@ -194,127 +182,6 @@ def test_a_variable_that_a_stage_uses_is_exported_by_an_earlier_one() -> None:
 def test_a_second_push_overtakes_by_default_and_stands_in_line_by_choice() -> None:
     assert pipeline(committed())["ExecutionMode"] == "SUPERSEDED"
     assert pipeline(synthesise(delivery(execution="queued")))["ExecutionMode"] == "QUEUED"
-
-
-def test_the_zip_of_the_stack_s_own_bucket_starts_the_pipeline() -> None:
-    rule = committed().one("AWS::Events::Rule", "OnPush").properties
-    (source,) = stages(committed())["Source"]["Actions"]
-    assert rule["EventPattern"]["detail"] == {
-        "bucket": {"name": [source["Configuration"]["S3Bucket"]]},
-        "object": {"key": [source["Configuration"]["S3ObjectKey"]]},
-    }
-    bucket = committed().one("AWS::S3::Bucket", "SourceBucket").properties
-    assert bucket["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
-    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
-
-
-def test_what_does_not_reach_the_pipeline_or_people_may_lie_in_dead_letters() -> None:
-    policy = committed().one("AWS::SQS::QueuePolicy").properties["PolicyDocument"]
-    allowed = [one for one in policy["Statement"] if one["Effect"] == "Allow"]
-    assert {(one["Principal"]["Service"], one["Action"]) for one in allowed} == {
-        ("events.amazonaws.com", "sqs:SendMessage")
-    }
-    sources = [one["Condition"]["ArnEquals"]["aws:SourceArn"] for one in allowed]
-    assert ["-onpush" in sources[0], "-onfailure" in sources[1], len(sources)] == [True, True, 2]
-    key = committed().one("AWS::KMS::Key").properties["KeyPolicy"]
-    services = [one["Principal"].get("Service") for one in key["Statement"]]
-    assert "events.amazonaws.com" in services
-
-
-def test_a_connection_filters_pushes_by_branch_and_path_and_needs_no_rule_and_no_bucket() -> None:
-    delivery = variant("connection")
-    (source,) = stages(delivery)["Source"]["Actions"]
-    assert source["Configuration"]["ConnectionArn"] == CONNECTION
-    (trigger,) = pipeline(delivery)["Triggers"]
-    assert trigger["GitConfiguration"]["Push"] == [
-        {
-            "Branches": {"Includes": ["main"]},
-            "FilePaths": {"Includes": ["training/**"], "Excludes": ["docs/**"]},
-        }
-    ]
-    assert [rule.logical_id[:9] for rule in delivery.of_type("AWS::Events::Rule")] == ["OnFailure"]
-
-
-def test_a_pull_request_is_checked_by_a_pipeline_that_deploys_nothing() -> None:
-    (checks,) = (
-        r for r in variant("connection").of_type("AWS::CodePipeline::Pipeline") if r.logical_id == "Checks"
-    )
-    assert [stage["Name"] for stage in checks.properties["Stages"]] == ["Source", "Verify"]
-    (trigger,) = checks.properties["Triggers"]
-    (request,) = trigger["GitConfiguration"]["PullRequest"]
-    assert request["Branches"] == {"Includes": ["main"]}
-
-
-def test_a_failed_push_or_check_is_told_to_people_in_a_sentence() -> None:
-    rule = variant("connection").one("AWS::Events::Rule", "OnFailure").raw["Properties"]
-    wanted = {"pipeline": [{"Ref": "Pipeline"}, {"Ref": "Checks"}], "state": ["FAILED"]}
-    assert rule["EventPattern"]["detail"] == wanted
-    (target,) = rule["Targets"]
-    assert target["InputTransformer"]["InputTemplate"].startswith('"A push failed in <detail-pipeline>.')
-
-
-def test_who_is_told_is_who_the_configuration_names() -> None:
-    assert committed().of_type("AWS::SNS::Subscription") == []
-    subscription = synthesise(delivery(notify_email="ops@example.com")).one("AWS::SNS::Subscription")
-    assert subscription.properties["Endpoint"] == "ops@example.com"
-
-
-def test_every_rule_may_leave_its_dead_letters() -> None:
-    for source in ("s3", "codecommit", "connection"):
-        rules = {rule.logical_id for rule in variant(source).of_type("AWS::Events::Rule")}
-        policy = json.dumps(variant(source).one("AWS::SQS::QueuePolicy").raw)
-        assert [
-            rule for rule in rules if f'"aws:SourceArn": {{"Fn::GetAtt": ["{rule}", "Arn"]}}' not in policy
-        ] == []
-
-
-def pushed(account: Account, tmp_path: Path, source: str, *pushes: dict[str, str]) -> list[Pushed]:
-    """What comes of pushes to the deployed delivery, in which every model fails its check."""
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "Makefile").write_text("check-model:\n\tfalse\n")
-    deployment = rehearsed.Deployment(account, DEV, tmp_path, project)
-    pusher = Pusher.deploy(deployment, delivery(source), variant(source).directory)
-    now = account.clock.now()
-    return [pusher.push(Push(now, "a change", "refused-by-verify", changes)) for changes in pushes]
-
-
-@pytest.mark.parametrize("source", ["s3", "connection", "codecommit"])
-def test_a_commit_starts_the_deployed_pipeline_whatever_its_source_is_and_its_failure_is_told(
-    tmp_path: Path, source: str
-) -> None:
-    with Account(start=START, directory=tmp_path / "account") as account:
-        (done,) = pushed(account, tmp_path, source, {"training/model.py": "x"})
-        assert done.stages == {"Source": "Succeeded", "Verify": "Failed"}
-        assert (done.end, done.told) == ("refused-by-verify", True)
-        assert list(account.journal.of("denied", "dead-letter")) == []
-
-
-def test_a_connection_ignores_what_its_filters_leave_out_and_checks_pull_requests(tmp_path: Path) -> None:
-    with Account(start=START, directory=tmp_path / "account") as account:
-        first, second = pushed(
-            account, tmp_path, "connection", {"training/a.py": "x"}, {"docs/a.md": "x", "README.md": "x"}
-        )
-        assert (first.status, second.status) == ("FAILED", "WAITING")
-        for event, into, starts in (("OPEN", "main", 1), ("CLOSED", "main", 0), ("OPEN", "HEAD~1", 0)):
-            asked = pipelines.pull_request(account, "acme/model", event, branch="HEAD", into=into)
-            assert len(asked) == starts
-        account.pump()
-        (told,) = [e.facts["message"] for e in account.journal.of("told")][1:]
-        assert told.startswith("A push failed in tideline-delivery-checks.")
-
-
-def test_codecommit_starts_the_pipeline_by_its_branch() -> None:
-    rule = variant("codecommit").one("AWS::Events::Rule", "OnPush").properties["EventPattern"]
-    assert rule["resources"] == ["arn:aws:codecommit:us-east-1:123456789012:model"]
-    assert rule["detail"]["referenceName"] == ["main"]
-
-
-def test_a_brought_bucket_is_read_and_not_made() -> None:
-    names = [b.logical_id for b in variant("brought bucket").of_type("AWS::S3::Bucket")]
-    assert not [name for name in names if name.startswith("Source")]
-    (source,) = stages(variant("brought bucket"))["Source"]["Actions"]
-    assert source["Configuration"]["S3Bucket"] == "a-bucket-that-exists"
 
 
 def test_no_bucket_is_public_and_all_that_is_kept_lies_under_the_delivery_s_key() -> None:

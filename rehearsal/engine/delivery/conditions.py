@@ -9,6 +9,7 @@ from typing import Any
 
 from rehearsal.engine.account import Unsupported
 from rehearsal.engine.delivery.execution import Execution
+from rehearsal.engine.moto_seams import developer_tools as seam
 
 OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "EQ": lambda value, wanted: value == wanted,
@@ -32,6 +33,10 @@ def check(pipeline: Mapping[str, Any]) -> None:
         for where in ("onSuccess", "blockers"):
             if stage.get(where):
                 raise Unsupported(f"CodePipeline stage {stage['name']}: {where} is not built")
+        goes_back = (stage.get("onFailure") or {}).get("result") == "ROLLBACK"
+        if goes_back and pipeline.get("executionMode") == "PARALLEL":
+            message = f"Stage {stage['name']}: a stage of a pipeline in PARALLEL mode cannot be rolled back"
+            raise seam.error("InvalidStageDeclarationException", message)
         if (stage.get("onFailure") or {}).get("conditions"):
             raise Unsupported(f"CodePipeline stage {stage['name']}: onFailure conditions are not built")
         for condition in (stage.get("beforeEntry") or {}).get("conditions", []):

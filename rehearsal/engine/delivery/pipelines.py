@@ -123,6 +123,9 @@ class CodePipelines:
         ]
 
     def _keep(self, pipeline: Request, version: int) -> None:
+        if pipeline.get("executionMode") in ("QUEUED", "PARALLEL") and pipeline.get("pipelineType") != "V2":
+            message = f"The execution mode {pipeline['executionMode']} needs a pipeline of type V2"
+            raise seam.error("InvalidStructureException", message)
         conditions.check(pipeline)
         triggers.check(pipeline)
         try:
@@ -198,14 +201,16 @@ _pipelines: WeakKeyDictionary[Account, CodePipelines] = WeakKeyDictionary()
 
 
 def start_by_rule(account: Account, pipeline_arn: str, role_arn: str, service: str) -> None:
-    """What a rule's target does, under the role that the target names. Raises PermissionError."""
+    """What a rule's target does, under the role that the target names. Raises PermissionError and LookupError."""
     roles.require_trust(account, role_arn, service)
     action = "codepipeline:StartPipelineExecution"
     if refused := roles.refusal(account, role_arn, service, action, pipeline_arn):
         raise PermissionError(refused)
-    pipelines = _pipelines[account]
+    pipelines, name = _pipelines[account], pipeline_arn.rsplit(":", 1)[1]
+    if name not in pipelines.declared:
+        raise LookupError(f"the pipeline {pipeline_arn} does not exist")
     if not pipelines.is_held:
-        pipelines.begin(pipeline_arn.rsplit(":", 1)[1], trigger="CloudWatchEvent")
+        pipelines.begin(name, trigger="CloudWatchEvent")
 
 
 def hold(account: Account) -> None:

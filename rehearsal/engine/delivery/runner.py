@@ -1,4 +1,4 @@
-"""Runs the executions of one code pipeline: one in a stage at a time, the others superseded or in line."""
+"""Runs the executions of one code pipeline: one in a stage at a time, or all side by side."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ class Runner:
         self.latest: dict[str, Execution] = {}
         """By stage: the execution that was in it last."""
         self._inside: dict[str, Execution] = {}
+        """By door."""
         self._waiting: dict[str, list[Execution]] = {}
 
     def start(
@@ -61,10 +62,12 @@ class Runner:
 
     def answer_approval(self, stage: str, action: str, token: str, result: Mapping[str, str]) -> bool:
         """Approve or reject; False if this token asks for nothing now."""
-        execution = self._inside.get(stage)
-        run = execution and execution.stages[stage].actions.get(action)
-        if not execution or not run or run.status != "InProgress" or run.token != token:
+        here = [one for one in self._inside.values() if one.stage["name"] == stage]
+        asked = [(one, one.stages[stage].actions.get(action)) for one in here]
+        found = [(one, run) for one, run in asked if run and (run.status, run.token) == ("InProgress", token)]
+        if not found:
             return False
+        [(execution, run)] = found
         if result["status"] == "Approved":
             done = Done(result["summary"])
             self._later(execution, lambda: self._succeed(execution, execution.stages[stage], run, done))
@@ -76,8 +79,8 @@ class Runner:
 
     def expire(self) -> None:
         """Approvals that nobody answered in time fail."""
-        for name, execution in list(self._inside.items()):
-            stage = execution.stages[name]
+        for execution in list(self._inside.values()):
+            stage = execution.stages[execution.stage["name"]]
             if stage.deadline and stage.deadline <= self.account.clock.now():
                 stage.deadline = None
                 waiting = next(run for run in stage.actions.values() if run.status == "InProgress")
@@ -88,11 +91,11 @@ class Runner:
 
     def _arrive(self, execution: Execution) -> None:
         """Come to the door of the next stage."""
-        name = execution.stage["name"]
-        if name not in self._inside:
+        door = _door(execution)
+        if door not in self._inside:
             self._enter(execution)
             return
-        waiting = self._waiting.setdefault(name, [])
+        waiting = self._waiting.setdefault(door, [])
         if execution.pipeline["executionMode"] == "SUPERSEDED":
             for overtaken in waiting:
                 self._end(overtaken, "Superseded")
@@ -101,7 +104,7 @@ class Runner:
 
     def _enter(self, execution: Execution) -> None:
         name = execution.stage["name"]
-        self._inside[name] = self.latest[name] = execution
+        self._inside[_door(execution)] = self.latest[name] = execution
         stage = execution.stages[name] = StageRun()
         try:
             unmet = conditions.unmet(execution, execution.stage.get("beforeEntry"))
@@ -173,7 +176,7 @@ class Runner:
 
     def _leave(self, execution: Execution, stage: StageRun, status: str, why: str) -> None:
         """Go on, or end; whoever waits before this stage comes in."""
-        name = execution.stage["name"]
+        name, door = execution.stage["name"], _door(execution)
         stage.status = status
         self.account.journal.write(
             "code-stage",
@@ -184,7 +187,7 @@ class Runner:
             reason=why,
             actions={run.name: run.status for run in stage.actions.values()},
         )
-        del self._inside[name]
+        del self._inside[door]
         if status == "Failed":
             self._end(execution, "Failed")
         elif execution.kind == "ROLLBACK" or execution.at + 1 == len(execution.pipeline["stages"]):
@@ -192,8 +195,8 @@ class Runner:
         else:
             execution.at += 1
             self._later(execution, lambda: self._arrive(execution))
-        if self._waiting.get(name):
-            following = self._waiting[name].pop(0)
+        if self._waiting.get(door):
+            following = self._waiting[door].pop(0)
             self._later(following, lambda: self._arrive(following))
 
     def _roll_back(self, failed: Execution) -> None:
@@ -271,3 +274,9 @@ class Runner:
             {**common, **detail},
             [arn],
         )
+
+
+def _door(execution: Execution) -> str:
+    """What one execution at a time goes through: its stage, or one of its own where all run side by side."""
+    name: str = execution.stage["name"]
+    return f"{name} of {execution.id}" if execution.pipeline["executionMode"] == "PARALLEL" else name

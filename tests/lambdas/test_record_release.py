@@ -31,7 +31,7 @@ SETTINGS = RecordReleaseSettings(
     release_prefix=PREFIX,
     ledger_table="ledger",
     topic_arn="",
-    release_model_function="release",
+    release_model_function="tideline-dev-release-model",
     min_requests=10,
     delivery_pipeline="tideline-delivery",
     delivery_stage="dev-Wait",
@@ -46,7 +46,7 @@ def serving() -> Serving:
 
 @pytest.fixture
 def cloudformation(local: Local, serving: Serving) -> Scripted:
-    local.functions["release"] = lambda **_: {"verdict": "release"}
+    local.functions["tideline-dev-release-model"] = lambda **_: {"verdict": "release"}
     return serving.install(local)
 
 
@@ -254,7 +254,7 @@ def test_a_stack_that_took_a_rollback_for_a_success_gets_the_champion_anew(
     assert settle("UPDATE_COMPLETE")["verdict"] == "rolled-back"
     assert approval(package) == "Rejected"
     assert [one["package_arn"] for one in local.ledger.waiting()] == ["arn:p/1"]
-    assert local.invoked == [("release", {"cause": "waiting"})]
+    assert local.invoked == [("tideline-dev-release-model", {"cause": "waiting"})]
     assert kept() == {"configs": [config_name("000001")], "models": [config_name("000001")]}
 
 
@@ -330,7 +330,7 @@ def test_a_release_whose_event_was_lost_is_settled_by_the_daily_look(
 def test_a_deploy_of_code_settles_no_release_but_lets_the_next_one_go(local: Local, settle: Settle) -> None:
     local.ledger.let_wait("arn:p/3", because="Serving was busy", now=NOW)
     assert settle()["rule"] == "nothing-in-flight"
-    assert local.invoked == [("release", {"cause": "waiting"})]
+    assert local.invoked == [("tideline-dev-release-model", {"cause": "waiting"})]
     assert local.ledger.decisions() == []
 
 

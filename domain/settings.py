@@ -29,6 +29,7 @@ class Form:
 OF_ITS_DEPLOYMENT = Form(r"[a-z][a-z0-9]*(-[a-z0-9]+)+", "a name that begins with <name>-<environment>")
 OwnName = Annotated[str, OF_ITS_DEPLOYMENT]
 """What we name ourselves: the deployment, or something of it."""
+Region = Annotated[str, Form(r"[a-z]{2}(-[a-z]+)+-\d", "a region, such as us-east-1")]
 ImageDigest = Annotated[str, Form(r"sha256:[0-9a-f]{64}|none", "sha256:<64 hexadecimal digits>, or none")]
 TopicArn = Annotated[
     str, Form(r"arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}", "arn:aws:sns:<region>:<account>:<topic>")
@@ -123,7 +124,7 @@ class CheckDriftSettings(Settings):
 
 @dataclass(frozen=True)
 class ChooseInstanceSettings(Settings):
-    region: str
+    region: Region
     estimates: Literal["use", "refuse"]
     explore: Literal["off", "on"]
 

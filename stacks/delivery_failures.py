@@ -8,11 +8,12 @@ from aws_cdk import CfnOutput
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 
 from stacks.functions import DELIVERY_ATTEMPTS
+from stacks.key import rules_to_topics_statement
 
 if TYPE_CHECKING:
     from stacks.delivery import DeliveryStack
@@ -48,15 +49,10 @@ def _message(region: str) -> str:
 
 
 def _topic(stack: DeliveryStack) -> sns.Topic:
-    topic = sns.Topic(stack, "People", master_key=stack.key, enforce_ssl=True)
-    # Without a condition, as the target's own grant on the topic: EventBridge tells SNS nothing of its rule.
-    stack.key.add_to_resource_policy(
-        iam.PolicyStatement(
-            principals=[iam.ServicePrincipal("events.amazonaws.com")],
-            actions=["kms:Decrypt", "kms:GenerateDataKey*"],
-            resources=["*"],
-        )
-    )
+    # By its ARN: otherwise the rule's target would write a statement without a condition into the key's policy.
+    key = kms.Key.from_key_arn(stack, "KeyByArn", stack.key.key_arn)
+    topic = sns.Topic(stack, "People", master_key=key, enforce_ssl=True)
+    stack.key.add_to_resource_policy(rules_to_topics_statement(stack, f"{stack.stack_name}-*"))
     if stack.delivery.notify_email:
         topic.add_subscription(subscriptions.EmailSubscription(stack.delivery.notify_email))
     CfnOutput(stack, "FailuresTopic", value=topic.topic_arn, description="Tells when a push fails")

@@ -16,6 +16,7 @@ EACH = [kind for kind in EVERY if kind is not Settings]
 TYPES = {str: st.text(), int: st.integers(), float: st.floats(allow_nan=False)}
 FORMED = {
     settings.OwnName: st.from_regex(r"\Atideline-dev(-[a-z]{1,9})?\Z"),
+    settings.Region: st.sampled_from(["us-east-1", "eu-central-1", "us-gov-west-1"]),
     settings.ImageDigest: st.from_regex(r"\Asha256:[0-9a-f]{64}\Z"),
     settings.TopicArn: st.just("arn:aws-us-gov:sns:us-gov-west-1:123456789012:tideline-dev-people"),
     settings.ReleasePrefix: st.just("/tide-line/dev/releases/"),

@@ -253,6 +253,20 @@ def test_a_failed_push_or_check_is_told_to_people_in_a_sentence() -> None:
     assert target["InputTransformer"]["InputTemplate"].startswith('"A push failed in <detail-pipeline>.')
 
 
+def test_a_rule_may_use_the_key_for_this_stack_s_topics_and_this_account_s_queues_alone() -> None:
+    policy = committed().one("AWS::KMS::Key").raw["Properties"]["KeyPolicy"]["Statement"]
+    conditions = [
+        one["Condition"] for one in policy if one["Principal"] == {"Service": "events.amazonaws.com"}
+    ]
+    account, topics = (
+        {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
+        "tideline-delivery-*",
+    )
+    assert len(conditions) == 2
+    assert account in conditions
+    assert [one for one in conditions if topics in json.dumps(one.get("ArnLike"))]
+
+
 def test_who_is_told_is_who_the_configuration_names() -> None:
     assert committed().of_type("AWS::SNS::Subscription") == []
     subscription = synthesise(delivery(notify_email="ops@example.com")).one("AWS::SNS::Subscription")

@@ -46,7 +46,7 @@ def measure() -> list[Claim]:
         ),
         Claim(f"of {len(told)} mutants at most 5% survive", round(survivors, 1), MOST_SURVIVORS_PERCENT, "limit", "%"),
         _agreeing("mutants for which a short life says what the quick way says", told, lives["mutants"]),
-        *(_claim(f"of {len(drawn)} mutants, {OF_A_KIND} of each kind, caught", drawn, caught, peer) for peer in PEERS),
+        *(_claim(f"of {len(drawn)} mutants, up to {OF_A_KIND} a kind, caught", drawn, caught, peer) for peer in PEERS),
         *_by_kind(drawn, caught),
     ]  # fmt: skip
 

@@ -2,33 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Annotated, Any, Literal, Self, get_args, get_origin, get_type_hints
+
+from domain.names import WAIT_STAGE
 
 
 class MissingSettingError(KeyError):
     """The function's environment lacks a variable that the handler needs."""
 
 
+class WrongSettingError(ValueError):
+    """A variable of the function's environment has a value that it can never have."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a text must look like: as a whole it matches `pattern`, which `allowed` says in words."""
+
+    pattern: str
+    allowed: str
+
+
+OF_ITS_DEPLOYMENT = Form(r"[a-z][a-z0-9]*(-[a-z0-9]+)+", "a name that begins with <name>-<environment>")
+OwnName = Annotated[str, OF_ITS_DEPLOYMENT]
+"""What we name ourselves: the deployment, or something of it."""
+Region = Annotated[str, Form(r"[a-z]{2}(-[a-z]+)+-\d", "a region, such as us-east-1")]
+ImageDigest = Annotated[str, Form(r"sha256:[0-9a-f]{64}|none", "sha256:<64 hexadecimal digits>, or none")]
+TopicArn = Annotated[
+    str, Form(r"arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}", "arn:aws:sns:<region>:<account>:<topic>")
+]
+ReleasePrefix = Annotated[
+    str, Form(r"/[a-z][a-z0-9-]*/[a-z][a-z0-9]*/releases/", "/<name>/<environment>/releases/")
+]
+DeliveryPipeline = Annotated[str, Form(r"[a-z][a-z0-9-]*-delivery", "<name>-delivery")]
+DeliveryStage = Annotated[str, Form(rf"[a-z][a-z0-9]*-{WAIT_STAGE}", f"<environment>-{WAIT_STAGE}")]
+REMEDY = "the stack sets each from this same class, so deploy the two together"
+
+
 @dataclass(frozen=True)
 class Settings:
-    """A function's environment, a variable a field: upper case, text, int or float."""
+    """A function's environment, a variable a field: upper case; a number, a word of a few, or a text of a form."""
 
     def to_env(self) -> dict[str, str]:
         return {field.name.upper(): str(getattr(self, field.name)) for field in fields(self)}
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Raises MissingSettingError naming each variable that is absent."""
+        """Read them all at once.
+
+        Raises MissingSettingError naming each variable that is absent; WrongSettingError naming each whose value
+        cannot be, with that value and what is allowed.
+        """
         missing = [field.name.upper() for field in fields(cls) if field.name.upper() not in env]
         if missing:
-            raise MissingSettingError(
-                f"{cls.__name__}: the environment lacks {', '.join(missing)}; "
-                "the stack sets them from this same class, so deploy the two together"
-            )
-        cast = {"int": int, "float": float, "str": str}
-        return cls(**{field.name: cast[str(field.type)](env[field.name.upper()]) for field in fields(cls)})
+            raise MissingSettingError(f"{cls.__name__}: the environment lacks {', '.join(missing)}; {REMEDY}")
+        given = {field.name: env[field.name.upper()] for field in fields(cls)}
+        kinds = get_type_hints(cls, include_extras=True)
+        wrong = [*_misformed(kinds, given), *_of_another(kinds, given)]
+        if wrong:
+            raise WrongSettingError(f"{cls.__name__}: {'; '.join(wrong)}; {REMEDY}")
+        return cls(**{name: _cast(kinds[name], text) for name, text in given.items()})
+
+
+def _cast(kind: Any, text: str) -> Any:
+    return kind(text) if kind in (int, float) else text
+
+
+def _misformed(kinds: Mapping[str, Any], given: Mapping[str, str]) -> Iterator[str]:
+    for name, text in given.items():
+        allowed = _refusal(kinds[name], text)
+        if allowed:
+            yield f"{name.upper()}: got {text!r}, allowed: {allowed}"
+
+
+def _refusal(kind: Any, text: str) -> str:
+    """What is allowed, in words, if this text is not; else nothing."""
+    if kind in (int, float):
+        try:
+            kind(text)
+        except ValueError:
+            return "a whole number" if kind is int else "a number"
+    if get_origin(kind) is Literal and text not in get_args(kind):
+        return ", ".join(get_args(kind))
+    form = next((one for one in getattr(kind, "__metadata__", ()) if isinstance(one, Form)), None)
+    return form.allowed if form and not re.fullmatch(form.pattern, text) else ""
+
+
+def _of_another(kinds: Mapping[str, Any], given: Mapping[str, str]) -> Iterator[str]:
+    """A function works on one deployment: all that it is sent to is of that one."""
+    own = given.get("deployment")
+    for name, text in given.items():
+        if own and kinds[name] == OwnName and text != own and not text.startswith(f"{own}-"):
+            yield f"{name.upper()}: got {text!r}, allowed: {own} or {own}-..., as DEPLOYMENT says"
 
 
 @dataclass(frozen=True)
@@ -37,40 +105,40 @@ class BuildSnapshotSettings(Settings):
     capture_bucket: str
     ledger_table: str
     kms_key_arn: str
-    endpoint_name: str
+    endpoint_name: OwnName
     label_lookback_days: int
 
 
 @dataclass(frozen=True)
 class CheckDriftSettings(Settings):
-    deployment: str
+    deployment: OwnName
     data_bucket: str
     capture_bucket: str
     artefacts_bucket: str
     ledger_table: str
     kms_key_arn: str
-    endpoint_name: str
+    endpoint_name: OwnName
     window_days: int
     min_rows: int
 
 
 @dataclass(frozen=True)
 class ChooseInstanceSettings(Settings):
-    region: str
-    estimates: str
-    explore: str
+    region: Region
+    estimates: Literal["use", "refuse"]
+    explore: Literal["off", "on"]
 
 
 @dataclass(frozen=True)
 class StartTrainingSettings(Settings):
-    deployment: str
-    pipeline_name: str
-    image_digest: str
+    deployment: OwnName
+    pipeline_name: OwnName
+    image_digest: ImageDigest
     data_bucket: str
     artefacts_bucket: str
     ledger_table: str
     kms_key_arn: str
-    choose_instance_function: str
+    choose_instance_function: OwnName
     memory_gib: float
     minutes_on_one_vcpu: float
     deadline_minutes: float
@@ -80,49 +148,49 @@ class StartTrainingSettings(Settings):
 
 @dataclass(frozen=True)
 class RetrainSettings(Settings):
-    deployment: str
-    alarm_name: str
+    deployment: OwnName
+    alarm_name: OwnName
     ledger_table: str
-    topic_arn: str
-    start_training_function: str
-    mode: str
+    topic_arn: TopicArn
+    start_training_function: OwnName
+    mode: Literal["off", "advise", "on"]
     cooldown_days: float
 
 
 @dataclass(frozen=True)
 class ReleaseModelSettings(Settings):
-    model_package_group: str
-    serving_stack: str
-    release_prefix: str
+    model_package_group: OwnName
+    serving_stack: OwnName
+    release_prefix: ReleasePrefix
     ledger_table: str
-    choose_instance_function: str
-    topic_arn: str
+    choose_instance_function: OwnName
+    topic_arn: TopicArn
     memory_gib: float
     vcpus: int
 
 
 @dataclass(frozen=True)
 class RecordReleaseSettings(Settings):
-    deployment: str
-    serving_stack: str
-    endpoint_name: str
-    release_prefix: str
+    deployment: OwnName
+    serving_stack: OwnName
+    endpoint_name: OwnName
+    release_prefix: ReleasePrefix
     ledger_table: str
-    topic_arn: str
-    release_model_function: str
+    topic_arn: TopicArn
+    release_model_function: OwnName
     min_requests: int
-    delivery_pipeline: str
-    delivery_stage: str
+    delivery_pipeline: DeliveryPipeline
+    delivery_stage: DeliveryStage
 
 
 @dataclass(frozen=True)
 class ReconcileSettings(Settings):
-    deployment: str
-    pipeline_name: str
+    deployment: OwnName
+    pipeline_name: OwnName
     artefacts_bucket: str
     ledger_table: str
-    topic_arn: str
-    choose_instance_function: str
-    record_release_function: str
-    delivery_pipeline: str
-    delivery_stage: str
+    topic_arn: TopicArn
+    choose_instance_function: OwnName
+    record_release_function: OwnName
+    delivery_pipeline: DeliveryPipeline
+    delivery_stage: DeliveryStage

@@ -21,7 +21,7 @@ from stacks.delivery_projects import Projects
 from stacks.delivery_source import source_of
 from stacks.delivery_stages import Stage, check_stages, environment_stages
 from stacks.functions import encrypted_queue
-from stacks.key import logs_statement
+from stacks.key import logs_statement, rules_to_queues_statement
 from stacks.permissions import allow, arn
 
 ARTEFACT_DAYS = 30
@@ -88,6 +88,7 @@ class DeliveryStack(Stack):
             removal_policy=RemovalPolicy.RETAIN,
         )
         key.add_to_resource_policy(logs_statement(self, f"/aws/codebuild/{self.pipeline_name}-*"))
+        key.add_to_resource_policy(rules_to_queues_statement(self))
         return key
 
     def _dead_letters(self) -> sqs.Queue:

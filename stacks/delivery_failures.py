@@ -8,11 +8,11 @@ from aws_cdk import CfnOutput
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 
 from stacks.functions import DELIVERY_ATTEMPTS
-from stacks.key import alarms_statement
+from stacks.key import alarms_statement, rules_to_topics_statement
 from stacks.people import people_topic, tell_of_dead_letters
 
 if TYPE_CHECKING:
@@ -59,15 +59,10 @@ def _message(what: str, region: str) -> str:
 
 
 def _topic(stack: DeliveryStack) -> sns.Topic:
-    topic = people_topic(stack, stack.key, stack.delivery.notify_email)
+    # By its ARN: otherwise the rule's target would write a statement without a condition into the key's policy.
+    key = kms.Key.from_key_arn(stack, "KeyByArn", stack.key.key_arn)
+    topic = people_topic(stack, key, stack.delivery.notify_email)
     stack.key.add_to_resource_policy(alarms_statement(stack))
-    # Without a condition, as the target's own grant on the topic: EventBridge tells SNS nothing of its rule.
-    stack.key.add_to_resource_policy(
-        iam.PolicyStatement(
-            principals=[iam.ServicePrincipal("events.amazonaws.com")],
-            actions=["kms:Decrypt", "kms:GenerateDataKey*"],
-            resources=["*"],
-        )
-    )
+    stack.key.add_to_resource_policy(rules_to_topics_statement(stack, f"{stack.stack_name}-*"))
     CfnOutput(stack, "FailuresTopic", value=topic.topic_arn, description="Tells when a push fails")
     return topic

@@ -12,6 +12,9 @@ from constructs import Construct
 from domain.names import Names
 from stacks.permissions import arn
 
+TO_SEND = ["kms:Decrypt", "kms:GenerateDataKey*"]
+"""What whoever sends to an encrypted queue or topic needs of its key."""
+
 
 def deployment_key(scope: Construct, names: Names, brought_key_arn: str | None) -> kms.IKey:
     """The brought key, or a new one. Either way grants go into the roles' policies, never into the key's.
@@ -42,24 +45,31 @@ def deployment_key(scope: Construct, names: Names, brought_key_arn: str | None) 
 
 def service_statements(stack: Stack, names: Names) -> list[iam.PolicyStatement]:
     """CloudWatch Logs for our functions' log groups only; alarms and rules of this account only."""
-    ours = _of_this_account(stack)
     return [
         logs_statement(stack, f"/aws/lambda/{names.deployment}-*"),
         alarms_statement(stack),
-        # EventBridge sends to queues alone. To an encrypted topic it could not: there SNS carries no aws:SourceAccount.
-        _statement("events.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey*"], ours),
+        rules_to_queues_statement(stack),
     ]
 
 
 def alarms_statement(stack: Stack) -> iam.PolicyStatement:
     """Alarms of this account may publish to topics under the key."""
-    return _statement(
-        "cloudwatch.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey*"], _of_this_account(stack)
-    )
+    return _statement("cloudwatch.amazonaws.com", TO_SEND, _ours(stack))
 
 
-def _of_this_account(stack: Stack) -> dict[str, Any]:
-    return {"StringEquals": {"aws:SourceAccount": stack.account}}
+def rules_to_queues_statement(stack: Stack) -> iam.PolicyStatement:
+    """EventBridge may use the key to send to queues, for this account. To a topic it could not: see below."""
+    return _statement("events.amazonaws.com", TO_SEND, _ours(stack))
+
+
+def rules_to_topics_statement(stack: Stack, topics: str) -> iam.PolicyStatement:
+    """EventBridge may use the key to write to topics of this name, which may end in a wildcard.
+
+    It tells SNS neither its rule nor its account, so that a condition on either would keep it out; but SNS names
+    the topic whenever it uses a key.
+    """
+    of_topics = {"ArnLike": {"kms:EncryptionContext:aws:sns:topicArn": arn(stack, "sns", topics)}}
+    return _statement("events.amazonaws.com", TO_SEND, of_topics)
 
 
 def logs_statement(stack: Stack, log_groups: str) -> iam.PolicyStatement:
@@ -69,6 +79,10 @@ def logs_statement(stack: Stack, log_groups: str) -> iam.PolicyStatement:
         ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
         {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": arn(stack, "logs", f"log-group:{log_groups}")}},
     )
+
+
+def _ours(stack: Stack) -> dict[str, Any]:
+    return {"StringEquals": {"aws:SourceAccount": stack.account}}
 
 
 def _statement(service: str, actions: list[str], conditions: dict[str, Any]) -> iam.PolicyStatement:

@@ -14,6 +14,7 @@ from domain.drift.counts import Counts
 from domain.drift.effects import Yardstick
 from domain.drift.signals import Training
 from domain.drift.windows import windows
+from rehearsal.scenarios.table_changes import within_weekdays
 
 COOLDOWN_DAYS = 14
 FIRST_DAY = 4
@@ -38,10 +39,8 @@ class Played:
 
 def shuffled(table: Table, seed: int) -> list[int]:
     """The table's days in another order, each on its own day of the week."""
-    random, order = np.random.default_rng(seed), np.arange(len(table.days))
-    for weekday in range(7):
-        order[weekday::7] = random.permutation(order[weekday::7])
-    return [int(day) for day in order]
+    weekdays = [place % 7 for place in range(len(table.days))]
+    return within_weekdays(weekdays, np.random.default_rng(seed).shuffle)
 
 
 def play(table: Table, order: Sequence[int]) -> Played:

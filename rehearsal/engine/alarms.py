@@ -6,15 +6,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from rehearsal.engine import alarm_history
 from rehearsal.engine.account import Unsupported
 from rehearsal.engine.alarm_messages import configuration, message, region_name, state_detail
 from rehearsal.engine.alarm_rules import Datapoint, evaluation_range, judge
 from rehearsal.engine.iam import enforcement
 from rehearsal.engine.iam.policies import Access
 from rehearsal.engine.metric_data import MetricIndex, Series
+from rehearsal.engine.moto_seams import alarm_history as history_seam
 from rehearsal.engine.moto_seams import cloudwatch as seam
 from rehearsal.engine.moto_seams.cloudwatch import AlarmState, MetricAlarm, MetricInput, SeriesKey
 
@@ -40,10 +43,11 @@ class Evaluation:
 
 @dataclass
 class Watch:
-    """The metric data read so far, and the last evaluation of each alarm."""
+    """The metric data read so far, the last evaluation of each alarm, and every change of a state."""
 
     index: MetricIndex = field(default_factory=MetricIndex)
     last: dict[str, Evaluation] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
 
 
 _watches: WeakKeyDictionary[Account, Watch] = WeakKeyDictionary()
@@ -61,6 +65,7 @@ def install(account: Account) -> None:
 
     _watches[account] = Watch()
     seam.install(account, on_set_state, refuse)
+    history_seam.answer(account, partial(alarm_history.selected, _watches[account].history))
 
 
 def evaluate(account: Account) -> None:
@@ -200,6 +205,7 @@ def _announce(account: Account, alarm: MetricAlarm, state: AlarmState, value: fl
     """Journal the change, send the event, run the actions; `alarm` still has the state before."""
     facts = {"old": alarm.state.value, "new": state.value, "reason": state.reason, "value": value}
     account.journal.write("alarm", alarm=alarm.name, **facts)
+    _watches[account].history.append(alarm_history.item(alarm, state, account.clock.now()))
     detail = {
         "alarmName": alarm.name,
         "state": state_detail(state),

@@ -1,4 +1,4 @@
-"""What SageMaker may lack or take away: quota, capacity, a spot instance. Told beforehand: at which job, how often."""
+"""What SageMaker may lack or take away, and what may throttle. Told beforehand: at which job, how often."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 from rehearsal.engine.journal import Journal
 
-FaultKind = Literal["no-capacity", "quota", "spot-interruption"]
+FaultKind = Literal["no-capacity", "quota", "spot-interruption", "throttling"]
 NO_CAPACITY = (
     "CapacityError: Unable to provision requested ML compute capacity. Please retry using a different ML "
     "instance type."
@@ -19,7 +19,7 @@ NO_CAPACITY_TO_SERVE = (
 
 @dataclass(frozen=True)
 class Fault:
-    """The jobs of a step, or of a name, or the fleets of an endpoint meet it: `times`, after the first `skip`."""
+    """Jobs of a step or name, fleets of an endpoint, deliveries to a target: `times`, after the first `skip`."""
 
     kind: FaultKind
     job: str

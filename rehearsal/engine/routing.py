@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +25,37 @@ if TYPE_CHECKING:
     from rehearsal.engine.account import Account
 
 SERVICE = "events.amazonaws.com"
+MOST_RETRIES, MOST_SECONDS = 185, 86_400
+"""How often and how long EventBridge tries again without being told otherwise."""
+LONGEST_WAIT_SECONDS = 480
+"""So that 185 tries take a day."""
 
 
 class RefusedError(Exception):
     """The target cannot be reached or does not let the rule in; EventBridge does not try again."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """An event for a target of a rule, how often it was tried in vain, and when it came."""
+
+    rule: DeployedRule
+    target: Mapping[str, Any]
+    event: dict[str, Any]
+    came: datetime
+    failed: int = 0
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {"rule": self.rule.name, "target": self.target["Arn"], "event_id": self.event["id"]}
+
+    def next_try(self, now: datetime) -> datetime | None:
+        """Twice as long after each try; None if the target's retry policy allows no other."""
+        policy = self.target.get("RetryPolicy") or {}
+        due = now + timedelta(seconds=min(2**self.failed, LONGEST_WAIT_SECONDS))
+        oldest = timedelta(seconds=int(policy.get("MaximumEventAgeInSeconds", MOST_SECONDS)))
+        is_over = self.failed >= int(policy.get("MaximumRetryAttempts", MOST_RETRIES))
+        return None if is_over or due - self.came > oldest else due
 
 
 def install(account: Account) -> None:
@@ -95,25 +124,41 @@ def _defer_deliveries(account: Account, rule: DeployedRule, event: dict[str, Any
     for target in rule.targets:
         is_repeatable = target["Arn"].split(":")[2] in ("lambda", "sqs")
         put = account.at_least_once.deliver if is_repeatable else account.defer
-        put(f"deliver {rule.name}", partial(_deliver, account, rule, target, event))
+        delivery = Delivery(rule, target, event, account.clock.now())
+        put(f"deliver {rule.name}", partial(_deliver, account, delivery))
 
 
-def _deliver(account: Account, rule: DeployedRule, target: Mapping[str, Any], event: dict[str, Any]) -> None:
+def _deliver(account: Account, delivery: Delivery) -> None:
+    rule, target, event = delivery.rule, delivery.target, delivery.event
     payload = target_input(target, event, rule_arn=rule.arn, rule_name=rule.name)
-    facts = {"rule": rule.name, "target": target["Arn"], "event_id": event["id"]}
     service = target["Arn"].split(":")[2]
     if service not in SENDERS:
         raise Unsupported(
             f"AWS::Events::Rule {rule.name} has the target {target['Arn']}: the local account delivers to Lambda, "
             "SQS, SNS and CodePipeline. Build it in rehearsal/engine/routing.py."
         )
+    if account.faults.met("throttling", step=rule.name, job=target["Arn"].rsplit(":", 1)[-1]):
+        _try_again(account, delivery)
+        return
     try:
         SENDERS[service](account, rule, target, payload, event["id"])
     except RefusedError as refusal:
-        account.journal.write("delivery", **facts, ok=False, error=str(refusal))
+        account.journal.write("delivery", **delivery.facts, ok=False, error=str(refusal))
         _dead_letter(account, rule, target, event)
     else:
-        account.journal.write("delivery", **facts, ok=True)
+        account.journal.write("delivery", **delivery.facts, ok=True)
+
+
+def _try_again(account: Account, delivery: Delivery) -> None:
+    """Later, as the target's retry policy says; what may not be tried again is a dead letter."""
+    due = delivery.next_try(account.clock.now())
+    if due:
+        again = replace(delivery, failed=delivery.failed + 1)
+        account.wake_at(due, f"deliver {delivery.rule.name} again", partial(_deliver, account, again))
+        return
+    error = f"ThrottlingException: Rate exceeded; retried {delivery.failed} times"
+    account.journal.write("delivery", **delivery.facts, ok=False, error=error)
+    _dead_letter(account, delivery.rule, delivery.target, delivery.event)
 
 
 def _to_lambda(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from rehearsal.engine import alarms
+from rehearsal.engine import alarms, dashboards
 from rehearsal.scenarios.finding import Finding
 from rehearsal.scenarios.turn import Outcome
 
@@ -42,6 +42,7 @@ def every_part_worked(outcome: Outcome) -> Iterator[Finding]:
     silent = silent_alarms(outcome)
     yield Finding("every alarm saw its metric", not silent, "; ".join(silent))
     yield from alarms_are_wired(outcome)
+    yield from _dashboard(outcome)
     yield from _schedules(outcome)
 
 
@@ -64,6 +65,14 @@ def alarms_are_wired(outcome: Outcome) -> Iterator[Finding]:
         and {key: alarm[key] for key in ("MetricName", "Dimensions")} not in depths
     ]
     yield Finding("every alarm on a queue watches one that there is", not blind, "; ".join(blind))
+
+
+def _dashboard(outcome: Outcome) -> Iterator[Finding]:
+    deployment = outcome.deployment
+    lines = dashboards.lines(deployment.account, deployment.names.dashboard)
+    empty = [f"{line.graph}: {line.what}" for line in lines if line.value is None]
+    where = f"without data: {'; '.join(empty)}" if lines else "it has no graph"
+    yield Finding("every line of the dashboard has data", bool(lines) and not empty, where)
 
 
 def _schedules(outcome: Outcome) -> Iterator[Finding]:

@@ -17,8 +17,13 @@ WORDS = {
     "failed_runs": "training runs that failed",
 }
 
-SAID = {"no-capacity": "CapacityError", "quota": "ResourceLimitExceeded", "spot-interruption": ""}
-"""What the reason of a run must say that met a fault; a job whose spot instance is taken away begins anew."""
+SAID = {
+    "no-capacity": "CapacityError",
+    "quota": "ResourceLimitExceeded",
+    "spot-interruption": "",
+    "throttling": "",
+}
+"""What the reason of a run must say that met a fault; what begins anew or comes later has none."""
 WITH_ITS_STEP = re.compile(r"^the pipeline is \w+: \w+: \S")
 
 

@@ -45,7 +45,7 @@ class Pushed:
     answer: Mapping[str, Any] | None
     """The decision by which the pipeline's wait was answered, if it waited."""
     told: bool = False
-    """Whether people got a message that it failed."""
+    """Whether people got a message that it failed, which sends them to it and says what to do."""
 
     @property
     def end(self) -> str:
@@ -124,8 +124,17 @@ class Pusher:
             reasons={name: facts["reason"] for name, facts in stages.items() if facts["reason"]},
             not_run=tuple(e.facts["command"] for e in entries if e.kind == "not-run"),
             answer=answers[-1] if answers else None,
-            told=any(e.kind == "told" and any(one in e.facts["message"] for one in ids) for e in entries),
+            told=any(is_told(e.facts["message"], one) for e in entries if e.kind == "told" for one in ids),
         )
+
+
+def is_told(message: str, execution: str) -> bool:
+    """Is it a sentence for people, with the way to this execution and to the runbook? An event as it came is none."""
+    return (
+        message.startswith("A push failed in ")
+        and f"/executions/{execution}/timeline" in message
+        and "docs/runbooks/" in message
+    )
 
 
 def _repository(source: Mapping[str, str]) -> str:

@@ -64,7 +64,7 @@ def check_strangers(outcome: Outcome) -> Iterator[Finding]:
     yield Finding("no service gets in for another account", not through, "; ".join(through[:3]))
     through = sorted(_of_a_neighbour(account, resources))
     yield Finding("no rule of a neighbour gets in", not through, "; ".join(through[:3]))
-    through = sorted({*_beyond_their_own(account, f"{name}-"), *_to_other_logs(account, resources)})
+    through = sorted({*_beyond_their_own(account, f"{name}-"), *_for_other_things(account, resources)})
     yield Finding("no role reaches into a neighbour's things", not through, "; ".join(through[:3]))
 
 
@@ -87,16 +87,12 @@ def _resources(account: Account, prefix: str) -> Iterator[Resource]:
 
 
 def _open_to_rules(account: Account) -> set[str]:
-    """The topics to which a rule writes, and their keys.
+    """The topics to which a rule writes.
 
     EventBridge does not tell SNS for which rule or account it writes: a condition on either would keep all out.
     """
     targets = (target["Arn"] for rule in event_seam.rules(account) for target in rule.targets)
-    topics = {arn for arn in targets if arn.split(":")[2] == "sns"}
-    sns, kms = account.client("sns"), account.client("kms")
-    described = [sns.get_topic_attributes(TopicArn=arn)["Attributes"] for arn in topics]
-    keys = {one["KmsMasterKeyId"] for one in described if "KmsMasterKeyId" in one}
-    return topics | {kms.describe_key(KeyId=key)["KeyMetadata"]["Arn"] for key in keys}
+    return {arn for arn in targets if arn.split(":")[2] == "sns"}
 
 
 def _without_tls(account: Account, resources: list[Resource]) -> Iterator[str]:
@@ -165,13 +161,16 @@ def _beyond_their_own(account: Account, prefix: str) -> Iterator[str]:
             yield from _let_in(account, enforcement.session(account, role, NEIGHBOUR), access)
 
 
-def _to_other_logs(account: Account, resources: list[Resource]) -> Iterator[str]:
-    """CloudWatch Logs may use a key of ours for our log groups alone."""
-    logs = enforcement.service(account, f"logs.{account.region}.amazonaws.com")
-    group = f"arn:aws:logs:{account.region}:{account.id}:log-group:{NEIGHBOUR}"
-    for key in (resource for resource in resources if resource.service == "kms"):
-        for access in key.accesses(**{"kms_encryptioncontext:aws:logs:arn": group}):
-            yield from _let_in(account, logs, access)
+def _for_other_things(account: Account, resources: list[Resource]) -> Iterator[str]:
+    """CloudWatch Logs may use a key of ours for our log groups alone, and EventBridge to write to our topics alone."""
+    here = f"{account.region}:{account.id}"
+    for service, name, about in (
+        (f"logs.{account.region}.amazonaws.com", "logs:arn", f"arn:aws:logs:{here}:log-group:{NEIGHBOUR}"),
+        (EVENTS, "sns:topicarn", f"arn:aws:sns:{here}:{NEIGHBOUR}"),
+    ):
+        for key in (resource for resource in resources if resource.service == "kms"):
+            for access in key.accesses(**{f"kms_encryptioncontext:aws:{name}": about}):
+                yield from _let_in(account, enforcement.service(account, service), access)
 
 
 def _roles(account: Account, prefix: str) -> Iterator[str]:

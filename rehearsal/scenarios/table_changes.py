@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -125,16 +125,21 @@ def _shuffled(files: dict[str, list[Row]], table: Table) -> dict[str, list[Row]]
 
 def dealt(days: Sequence[str], seed: int) -> dict[str, str]:
     """Day -> the day whose rows it gets: a permutation within each weekday."""
-    draw = Random(seed)  # noqa: S311
-    by_weekday = defaultdict(list)
-    for day in sorted(days):
-        by_weekday[date.fromisoformat(day).weekday()].append(day)
-    found: dict[str, str] = {}
-    for weekday in sorted(by_weekday):
-        given = list(by_weekday[weekday])
-        draw.shuffle(given)
-        found |= dict(zip(by_weekday[weekday], given, strict=True))
-    return found
+    draw, there = Random(seed), sorted(days)  # noqa: S311
+    given = within_weekdays([date.fromisoformat(day).weekday() for day in there], draw.shuffle)
+    return {day: there[place] for day, place in zip(there, given, strict=True)}
+
+
+def within_weekdays(weekdays: Sequence[int], shuffle: Callable[[list[int]], None]) -> list[int]:
+    """Of each place the place whose rows it gets; `shuffle` puts those of one weekday into another order."""
+    given = [0] * len(weekdays)
+    for weekday in sorted(set(weekdays)):
+        places = [place for place, one in enumerate(weekdays) if one == weekday]
+        drawn = list(places)
+        shuffle(drawn)
+        for place, other in zip(places, drawn, strict=True):
+            given[place] = other
+    return given
 
 
 def _write(path: Path, found: list[Row]) -> None:

@@ -19,7 +19,8 @@ from rich.table import Table
 from rehearsal.scenarios.deployment import ROOT
 from rehearsal.sweep import reasons
 from rehearsal.sweep.mutants import Mutant, own
-from rehearsal.sweep.sweep import Ground, cores, played, prepare, quick
+from rehearsal.sweep.short import SEASON_END
+from rehearsal.sweep.sweep import Ground, cores, played, prepare, quick, whole
 from rehearsal.sweep.verdict import Verdict
 
 MOST_SURVIVORS = 0.05
@@ -39,7 +40,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--sample", type=int, default=0, help="this many, drawn at random, instead of all")
     parser.add_argument("--seed", type=int, default=0, help="of that draw")
     parser.add_argument(
-        "--whole", action="store_true", help="live the whole short life for each, to prove the quick way"
+        "--lives", action="store_true", help="live the short life for each, to prove the quick way"
+    )
+    parser.add_argument(
+        "--whole",
+        type=int,
+        default=0,
+        help=f"for so many of them, half of them survivors, play the season too, up to {SEASON_END:%d %B}",
     )
     parser.add_argument(
         "--out", type=Path, default=ROOT / "build" / "sweep", help="where recordings and results go"
@@ -67,11 +74,36 @@ def chosen(args: argparse.Namespace, ground: Ground) -> list[Mutant]:
     return found
 
 
-def sweep(ground: Ground, wanted: Sequence[Mutant], console: Console, *, whole: bool) -> Verdicts:
+def sweep(ground: Ground, wanted: Sequence[Mutant], console: Console, *, lives: bool) -> Verdicts:
     """The quick way, and a life for what it leaves open; or a life for each."""
-    verdicts: Verdicts = {} if whole else dict(_told(quick(ground, wanted, cores()), console))
-    rest = [mutant for mutant in wanted if whole or verdicts[mutant].state == "open"]
+    verdicts: Verdicts = {} if lives else dict(_told(quick(ground, wanted, cores()), console))
+    rest = [mutant for mutant in wanted if lives or verdicts[mutant].state == "open"]
     return verdicts | dict(_told(played(ground, rest, cores()), console))
+
+
+def drawn(verdicts: Verdicts, count: int, seed: int) -> list[Mutant]:
+    """So many, half of them survivors as far as there are: of all mutants drawn alike hardly one would be."""
+    draw = random.Random(seed)  # noqa: S311
+    alive = [mutant for mutant, verdict in verdicts.items() if verdict.state != "caught"]
+    caught = [mutant for mutant, verdict in verdicts.items() if verdict.state == "caught"]
+    chosen = draw.sample(alive, min(count // 2, len(alive)))
+    return [*chosen, *draw.sample(caught, min(count - len(chosen), len(caught)))]
+
+
+def compared(ground: Ground, verdicts: Verdicts, chosen: Sequence[Mutant], console: Console) -> Verdicts:
+    """What a whole season says of each, and where it does not say the same."""
+    console.print(f"playing the season for {len(chosen)} of them: minutes each")
+    season = dict(_told(whole(ground, chosen, cores()), console))
+    other = [mutant for mutant in chosen if season[mutant].state != verdicts[mutant].state]
+    console.print(f"a whole season says the same of {len(chosen) - len(other)} of {len(chosen)} mutants")
+    for mutant in other:
+        console.print(
+            f"not of {mutant.name}: {verdicts[mutant].state} here ({verdicts[mutant].by}), "
+            f"{season[mutant].state} there ({season[mutant].by or season[mutant].where})",
+            markup=False,
+            soft_wrap=True,
+        )
+    return season
 
 
 def _told(found: Any, console: Console) -> Any:
@@ -108,6 +140,10 @@ def judged(verdicts: Verdicts, *, is_all: bool) -> list[str]:
     return bad
 
 
+def listed(verdicts: Verdicts) -> list[dict[str, Any]]:
+    return [{**asdict(mutant), "name": mutant.name, **asdict(verdicts[mutant])} for mutant in verdicts]
+
+
 def main() -> int:
     args, began = arguments(), perf_counter()
     console = Console(width=None if sys.stdout.isatty() else 160)
@@ -118,16 +154,16 @@ def main() -> int:
         print(f"make sweep: {error}", file=sys.stderr)
         return UNUSABLE
     recorded = perf_counter()
-    verdicts = sweep(ground, wanted, console, whole=args.whole)
+    verdicts = sweep(ground, wanted, console, lives=args.lives)
     seconds = perf_counter() - recorded
     console.print(table(verdicts))
     console.print(
         f"{len(verdicts)} mutants in {seconds:.0f} s, {60 * len(verdicts) / seconds:.0f} a minute; "
         f"{recorded - began:.0f} s before them. An emulation, not AWS."
     )
-    results = [{**asdict(mutant), "name": mutant.name, **asdict(verdicts[mutant])} for mutant in verdicts]
-    text = json.dumps({"seconds": round(seconds, 1), "mutants": results}, indent=1)
-    (args.out / "sweep.json").write_text(text)
+    season = compared(ground, verdicts, drawn(verdicts, args.whole, args.seed), console) if args.whole else {}
+    told = {"seconds": round(seconds, 1), "mutants": listed(verdicts), "season": listed(season)}
+    (args.out / "sweep.json").write_text(json.dumps(told, indent=1))
     bad = judged(verdicts, is_all=not (args.kind or args.stack or args.mutants or args.sample))
     for one in bad:
         print(one)

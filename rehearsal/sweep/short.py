@@ -33,6 +33,8 @@ TABLE = Table.model_validate(
     }
 )
 END, SLOW_AT = datetime(2013, 3, 3, tzinfo=UTC), datetime(2013, 3, 3, 15, tzinfo=UTC)
+SEASON_END = datetime(2013, 4, 27, tzinfo=UTC)
+"""After it the season brings a second retrain and nothing new: the alarm and all pushes have come by then."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,10 @@ class Made:
         return self.assembly / "assembly-dev"
 
 
-def make(directory: Path) -> Made:
+def make(directory: Path, config: Path = CONFIG) -> Made:
     """Lay out and synthesise the project as it is but for the configuration; write tables."""
     made = Made.under(directory)
-    lay_out(made.repository, {"config/dev.yaml": CONFIG.read_text()})
+    lay_out(made.repository, {"config/dev.yaml": config.read_text()})
     synthesise(made.assembly, made.repository)
     write_tables(made.tables)
     return made
@@ -94,18 +96,28 @@ def live(made: Made, directory: Path, look: Look = nowhere) -> list[Finding]:
 
 def live_by_push(made: Made, directory: Path, look: Look = nowhere) -> list[Finding]:
     """The same by the delivery pipeline, and on the day after a release that must be rolled back."""
+    slow = Push(SLOW_AT, "a model that is slow under load", "rolled-back", SLOW)
+    played = replace(scenario(made.tables), pushes=(slow,))
+    return _play(made, directory, played, _pipeline(made), look)
+
+
+def season(made: Made, directory: Path) -> list[Finding]:
+    """What `make rehearse` plays, up to the day on which all that it brings has come once."""
+    played = replace(FLIGHTS, end=SEASON_END, retrains=1, expected=Expected(), later=None)
+    return _play(made, directory, played, _pipeline(made), nowhere)
+
+
+def _pipeline(made: Made) -> Pipeline:
     delivery = load_delivery(made.repository / "config")
     if delivery is None:
         raise SystemExit("config/delivery.yaml names no environment: there is no pipeline to push to")
-    slow = Push(SLOW_AT, "a model that is slow under load", "rolled-back", SLOW)
-    played = replace(scenario(made.tables), pushes=(slow,))
-    return _play(made, directory, played, Pipeline(delivery, made.assembly), look)
+    return Pipeline(delivery, made.assembly)
 
 
 def _play(
     made: Made, directory: Path, played: Scenario, pipeline: Pipeline | None, look: Look
 ) -> list[Finding]:
-    config = load(CONFIG)
+    config = load(made.repository / "config" / "dev.yaml")
     start = played.start - timedelta(hours=2)
     with Account(start=start, directory=directory, region=config.region) as account:
         enforcement.record(account)

@@ -17,6 +17,7 @@ from rehearsal.engine.cloudformation import assembly
 from rehearsal.engine.cloudformation.assembly import StackArtifact
 from rehearsal.engine.iam import enforcement
 from rehearsal.scenarios.deployment import ROOT
+from rehearsal.scenarios.finding import Finding
 from rehearsal.scenarios.turn import Outcome
 from rehearsal.sweep import jobs, recording, short
 from rehearsal.sweep.forks import forked
@@ -42,7 +43,7 @@ PARTS = (
     *("Makefile", "requirements", "package.json", "package-lock.json", "tideline", ".dockerignore"),
 )
 """What a recording depends on: what the app, the image and the steps of the delivery are made of."""
-TRIAL_SECONDS, LIFE_SECONDS = 300, 1800
+TRIAL_SECONDS, LIFE_SECONDS, SEASON_SECONDS = 300, 1800, 5400
 Say = Callable[[str], None]
 
 
@@ -124,31 +125,62 @@ def quick(ground: Ground, chosen: Sequence[Mutant], at_once: int) -> Iterator[tu
 
 def played(ground: Ground, chosen: Sequence[Mutant], at_once: int) -> Iterator[tuple[Mutant, Verdict]]:
     """Each mutant in a short life of its own, deployed from nothing; a mutant of the delivery is lived by push."""
-    for mutant, answer in forked(chosen, partial(_life, ground), at_once=at_once, limit_seconds=LIFE_SECONDS):
+
+    def live(made: Made, mutant: Mutant, directory: Path) -> list[Finding]:
+        is_delivery = ground.stacks[mutant.stack].directory == ground.made.assembly
+        return (short.live_by_push if is_delivery else short.live)(made, directory)
+
+    yield from _judged(chosen, partial(_life, ground, ground.made, live), at_once, LIFE_SECONDS)
+
+
+def whole(ground: Ground, chosen: Sequence[Mutant], at_once: int) -> Iterator[tuple[Mutant, Verdict]]:
+    """Each mutant in the standard season, under the committed configuration, up to `short.SEASON_END`."""
+
+    def live(made: Made, _: Mutant, directory: Path) -> list[Finding]:
+        return short.season(made, directory)
+
+    directory = ground.directory / "season"
+    if not directory.exists():
+        _in_a_fork(lambda _: short.make(directory, ROOT / "config" / "dev.yaml") and None)
+    made = replace(Made.under(directory), tables=short.FLIGHTS.tables)
+    red = _in_a_fork(lambda _: _alone(ground, made))
+    if red:
+        raise SystemExit(f"the season without a mutant is not green: {'; '.join(red)}")
+    yield from _judged(chosen, partial(_life, ground, made, live), at_once, SEASON_SECONDS)
+
+
+def _alone(ground: Ground, made: Made) -> list[str]:
+    with tempfile.TemporaryDirectory() as scratch, jobs.remembered(ground.directory / "jobs"):
+        return [
+            f"{one.expectation}: {one.where}" for one in short.season(made, Path(scratch)) if not one.held
+        ]
+
+
+Live = Callable[[Made, Mutant, Path], list[Finding]]
+
+
+def _judged(
+    chosen: Sequence[Mutant], life: Callable[[Mutant], list[list[str]]], at_once: int, limit_seconds: float
+) -> Iterator[tuple[Mutant, Verdict]]:
+    for mutant, answer in forked(chosen, life, at_once=at_once, limit_seconds=limit_seconds):
         if isinstance(answer, dict):
             yield mutant, Verdict("open", where=answer["error"])
         elif answer:
             yield mutant, Verdict("caught", *answer[0])
         else:
-            yield mutant, Verdict("survived", where="the short life ends green")
+            yield mutant, Verdict("survived", where="the life ends green")
 
 
-def _life(ground: Ground, mutant: Mutant) -> list[list[str]]:
+def _life(ground: Ground, made: Made, live: Live, mutant: Mutant) -> list[list[str]]:
     """The expectations that did not hold."""
     with tempfile.TemporaryDirectory() as scratch, jobs.remembered(ground.directory / "jobs"):
         changed = Path(scratch) / "cdk.out"
-        shutil.copytree(ground.made.assembly, changed)
-        artifact = ground.stacks[mutant.stack]
-        path = (
-            changed
-            / artifact.directory.relative_to(ground.made.assembly)
-            / artifact.properties["templateFile"]
-        )
+        shutil.copytree(made.assembly, changed)
+        [artifact] = [stack for stack in assembly.stacks(changed) if stack.name == mutant.stack]
+        path = artifact.directory / artifact.properties["templateFile"]
         path.write_text(json.dumps(mutant.applied(json.loads(path.read_text()))))
-        made = replace(ground.made, assembly=changed)
-        is_delivery = artifact.directory == ground.made.assembly
-        live = short.live_by_push if is_delivery else short.live
-        return [[one.expectation, one.where] for one in live(made, Path(scratch) / "account") if not one.held]
+        found = live(replace(made, assembly=changed), mutant, Path(scratch) / "account")
+        return [[one.expectation, one.where] for one in found if not one.held]
 
 
 def cores() -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import domain.settings
-from domain.settings import MissingSettingError, Settings
+from domain.settings import MissingSettingError, Settings, WrongSettingError
 from rehearsal.engine import functions, routing
 from rehearsal.engine.delivery import pipelines
 from rehearsal.engine.functions import Outcome as Invoked
@@ -112,7 +112,7 @@ class Trial:
             try:
                 if settings:
                     settings.from_env(variables)
-            except (MissingSettingError, ValueError) as error:
+            except (MissingSettingError, WrongSettingError) as error:
                 yield "no function fails", f"{function['FunctionName']}: {error}"
             before = self._variables.get(function["FunctionName"], {})
             for name, value in before.items():
@@ -164,6 +164,8 @@ class Trial:
     def _settled(self, before: int, payloads: list[str], *, every: bool = True) -> list[Delivered]:
         account = self._stage.account
         account.pump()
+        told = [entry for entry in account.journal.entries[before:] if entry.kind == "told"]
+        payloads = [*payloads, *(entry.facts["message"] for entry in told)]
         return [
             Delivered(
                 entry.facts.get("event_id", "") if every else "schedule",

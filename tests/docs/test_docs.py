@@ -91,7 +91,12 @@ def test_a_page_uses_only_commands_that_parse() -> None:
     assert len(used) > 10
     for line in sorted(used):
         words = [word.strip('"') for word in re.findall(r"\"[^\"]*\"|\S+", line)]
-        if words not in (["retrain"], ["approve"], ["train"], ["rollback"]):  # the bare name of a command, in prose
+        if words not in (
+            ["retrain"],
+            ["approve"],
+            ["train"],
+            ["rollback"],
+        ):  # the bare name of a command, in prose
             assert parser().parse_args(words).command in commands(), line
 
 

@@ -1,30 +1,57 @@
 import ast
 from dataclasses import fields
 from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import settings
-from domain.settings import MissingSettingError, ReleaseModelSettings, RetrainSettings, Settings
+from domain.settings import MissingSettingError, RetrainSettings, Settings, WrongSettingError
 
 LAMBDAS = Path(__file__).resolve().parents[2] / "lambdas"
 EVERY = [kind for kind in vars(settings).values() if isinstance(kind, type) and issubclass(kind, Settings)]
 EACH = [kind for kind in EVERY if kind is not Settings]
-TYPES = {"str": st.text(), "int": st.integers(), "float": st.floats(allow_nan=False)}
+TYPES = {str: st.text(), int: st.integers(), float: st.floats(allow_nan=False)}
+FORMED = {
+    settings.OwnName: st.from_regex(r"\Atideline-dev(-[a-z]{1,9})?\Z"),
+    settings.Region: st.sampled_from(["us-east-1", "eu-central-1", "us-gov-west-1"]),
+    settings.ImageDigest: st.from_regex(r"\Asha256:[0-9a-f]{64}\Z"),
+    settings.TopicArn: st.just("arn:aws-us-gov:sns:us-gov-west-1:123456789012:tideline-dev-people"),
+    settings.ReleasePrefix: st.just("/tide-line/dev/releases/"),
+    settings.DeliveryPipeline: st.just("tide-line-delivery"),
+    settings.DeliveryStage: st.just("dev-Wait"),
+}
+RETRAIN = {
+    "DEPLOYMENT": "tideline-dev",
+    "ALARM_NAME": "tideline-dev-loss",
+    "LEDGER_TABLE": "ledger",
+    "TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:people",
+    "START_TRAINING_FUNCTION": "tideline-dev-start-training",
+    "MODE": "advise",
+    "COOLDOWN_DAYS": "14",
+}
+
+
+def values(kind: Any) -> st.SearchStrategy[Any]:
+    if get_origin(kind) is Literal:
+        return st.sampled_from(get_args(kind))
+    return TYPES[kind] if kind in TYPES else FORMED[kind]
 
 
 @pytest.mark.parametrize("kind", EACH)
 @given(data=st.data())
 def test_settings_survive_the_environment(kind: type[Settings], data: st.DataObject) -> None:
-    one = kind(**{field.name: data.draw(TYPES[str(field.type)]) for field in fields(kind)})
+    kinds = get_type_hints(kind, include_extras=True)
+    drawn = {name: data.draw(values(kinds[name])) for name in kinds}
+    one = kind(**drawn | ({"deployment": "tideline-dev"} if "deployment" in drawn else {}))
     assert kind.from_env(one.to_env()) == one
 
 
-@given(st.sets(st.sampled_from([field.name.upper() for field in fields(RetrainSettings)]), min_size=1))
+@given(st.sets(st.sampled_from(sorted(RETRAIN)), min_size=1))
 def test_every_missing_variable_is_named(missing: set[str]) -> None:
-    whole = dict.fromkeys((field.name.upper() for field in fields(RetrainSettings)), "1")
+    whole = RETRAIN
     env = {name: value for name, value in whole.items() if name not in missing}
     with pytest.raises(MissingSettingError) as error:
         RetrainSettings.from_env(env)
@@ -33,9 +60,48 @@ def test_every_missing_variable_is_named(missing: set[str]) -> None:
 
 
 def test_other_variables_do_not_disturb() -> None:
-    env = dict.fromkeys((field.name.upper() for field in fields(ReleaseModelSettings)), "2")
-    found = ReleaseModelSettings.from_env({**env, "PATH": "/bin", "AWS_REGION": "us-east-1"})
-    assert (found.vcpus, found.memory_gib, found.serving_stack) == (2, 2.0, "2")
+    found = RetrainSettings.from_env({**RETRAIN, "PATH": "/bin", "AWS_REGION": "us-east-1"})
+    assert (found.cooldown_days, found.mode, found.ledger_table) == (14.0, "advise", "ledger")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("MODE", "On", "off, advise, on"),
+        ("COOLDOWN_DAYS", "two weeks", "a number"),
+        ("TOPIC_ARN", "people", "arn:aws:sns:<region>:<account>:<topic>"),
+        ("DEPLOYMENT", "tideline", "a name that begins with <name>-<environment>"),
+        ("ALARM_NAME", "tideline-prod-loss", "tideline-dev or tideline-dev-..., as DEPLOYMENT says"),
+    ],
+)
+def test_a_value_that_cannot_be_is_named_with_what_is_allowed(name: str, value: str, allowed: str) -> None:
+    with pytest.raises(WrongSettingError) as error:
+        RetrainSettings.from_env({**RETRAIN, name: value})
+    assert f"{name}: got {value!r}, allowed: {allowed}" in str(error.value)
+    assert "deploy the two together" in str(error.value)
+
+
+def test_a_value_of_each_form_that_is_spoiled_is_refused() -> None:
+    for kind in FORMED:
+        assert settings._refusal(kind, "spoiled")
+        assert settings._refusal(kind, "")
+
+
+def test_the_digest_of_an_image_that_was_never_pushed_is_none() -> None:
+    assert not settings._refusal(settings.ImageDigest, "none")
+
+
+@pytest.mark.parametrize("kind", EACH)
+def test_each_handler_reads_its_settings_before_anything_else(kind: type[Settings]) -> None:
+    [source] = [
+        text for path in LAMBDAS.glob("*.py") if f"{kind.__name__}.from_env" in (text := path.read_text())
+    ]
+    [handler] = [
+        node
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef) and node.name == "handler"
+    ]
+    assert ast.unparse(handler.body[1]) == f"settings = {kind.__name__}.from_env(os.environ)"
 
 
 def test_no_variable_is_one_that_lambda_keeps_for_itself() -> None:

@@ -426,3 +426,43 @@ def test_lambda_and_sqs_publish_what_alarms_on_errors_and_dead_letters_watch(aws
     aws.account.client("sqs").purge_queue(QueueUrl=url)
     aws.live(minutes=30)
     assert state(aws, "depth") == "OK"
+
+
+def test_the_history_of_an_alarm_tells_when_and_why_it_changed_the_newest_first(aws: World) -> None:
+    client = aws.account.client("cloudwatch")
+    deploy(aws)
+    deploy(aws, AlarmName="other")
+    for word in ("OK", "ALARM"):
+        client.set_alarm_state(AlarmName="drift", StateValue=word, StateReason=f"a drill: {word}")
+    aws.account.pump()
+    items = client.describe_alarm_history(AlarmName="drift", HistoryItemType="StateUpdate")[
+        "AlarmHistoryItems"
+    ]
+    assert [one["HistorySummary"] for one in items] == [
+        "Alarm updated from OK to ALARM",
+        "Alarm updated from INSUFFICIENT_DATA to OK",
+    ]
+    assert json.loads(items[0]["HistoryData"])["newState"]["stateReason"] == "a drill: ALARM"
+    assert [one["Timestamp"] for one in items] == [START, START]
+
+
+def test_a_history_is_asked_for_by_alarm_time_and_page(aws: World) -> None:
+    client = aws.account.client("cloudwatch")
+    deploy(aws)
+    for word in ("OK", "ALARM", "OK"):
+        client.set_alarm_state(AlarmName="drift", StateValue=word, StateReason="a drill")
+        aws.account.pump()
+        aws.account.advance_to(aws.account.clock.now() + timedelta(hours=2))
+
+    def summaries(**asked: Any) -> list[str]:
+        pages = client.get_paginator("describe_alarm_history").paginate(**asked)
+        return [
+            one["HistorySummary"].rsplit(" ", 1)[1] for page in pages for one in page["AlarmHistoryItems"]
+        ]
+
+    every = summaries()
+    assert summaries(MaxRecords=1) == every
+    assert summaries(ScanBy="TimestampAscending") == every[::-1]
+    assert summaries(AlarmName="nobody") == summaries(StartDate=START + timedelta(days=9)) == []
+    assert summaries(EndDate=START)[-1] == "OK"
+    assert len(summaries(EndDate=START)) < len(every)

@@ -15,6 +15,7 @@ from moto import mock_aws
 from moto.awslambda.models import LambdaBackend, LambdaFunction, lambda_backends
 from moto.awslambda.responses import LambdaResponse
 from moto.cloudwatch.models import CloudWatchBackend, cloudwatch_backends
+from moto.cloudwatch.responses import CloudWatchResponse
 from moto.events.models import EventPattern, EventsBackend, events_backends
 from moto.iam.models import IAMBackend
 from moto.moto_api._internal import mock_random
@@ -59,6 +60,15 @@ def test_the_hidden_mappings_of_a_queue_are_back_when_the_account_closes(tmp_pat
     with world(tmp_path):
         assert "lambda_event_source_mappings" in vars(Queue)
     assert "lambda_event_source_mappings" not in vars(Queue)
+
+
+def test_moto_has_no_history_of_alarms_of_its_own_and_loses_ours_when_the_account_closes(
+    tmp_path: Path,
+) -> None:
+    assert not hasattr(CloudWatchResponse, "describe_alarm_history")
+    with world(tmp_path):
+        assert hasattr(CloudWatchResponse, "describe_alarm_history")
+    assert not hasattr(CloudWatchResponse, "describe_alarm_history")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from rehearsal.engine.account import Unsupported
 from rehearsal.engine.event_input import at_path, target_input
+from rehearsal.engine.job_faults import Fault, Faults
 from tests.engine.runtime_world import World, world
 
 ECHO = "def handler(event, context): return event"
@@ -47,6 +49,62 @@ def test_an_event_reaches_a_permitted_function_as_eventbridge_wraps_it(aws: Worl
         "detail": {"a": 1},
     }
     assert aws.facts("delivery") == [{"rule": "watch", "target": arn, "event_id": event["id"], "ok": True}]
+
+
+def throttled(aws: World, *, times: int, **policy: int) -> None:
+    """A rule whose target throttles so often."""
+    arn = aws.function(ECHO)
+    rule_arn = aws.rule("watch", arn)
+    aws.permit("work", rule_arn)
+    _, dead_arn = aws.queue("dead", admits=rule_arn)
+    target = {"Id": "1", "Arn": arn, "DeadLetterConfig": {"Arn": dead_arn}, "RetryPolicy": policy}
+    aws.rule("watch", arn, targets=[target])
+    aws.account.faults = Faults(
+        (Fault("throttling", arn.rsplit(":", 1)[-1], times=times),), aws.account.journal
+    )
+    send(aws, a=1)
+
+
+def test_a_target_that_throttles_is_tried_again_until_it_takes_the_event(aws: World) -> None:
+    throttled(aws, times=3, MaximumRetryAttempts=3)
+    assert aws.facts("delivery") == []
+    began = aws.account.clock.now()
+    aws.account.advance_to(began + timedelta(seconds=6))
+    assert aws.facts("delivery") == []
+    aws.account.advance_to(began + timedelta(seconds=7))  # after 1, 2 and 4 seconds
+    assert [one["ok"] for one in aws.facts("delivery")] == [True]
+    assert len(aws.facts("invocation")) == 1
+
+
+@pytest.mark.parametrize(
+    ("policy", "retried"),
+    [
+        ({"MaximumRetryAttempts": 0}, 0),
+        ({"MaximumRetryAttempts": 2}, 2),
+        ({"MaximumEventAgeInSeconds": 60}, 5),
+    ],
+    ids=["no retry", "two retries", "a minute"],
+)
+def test_what_the_retry_policy_gives_up_is_a_dead_letter(
+    aws: World, policy: dict[str, int], retried: int
+) -> None:
+    throttled(aws, times=1000, **policy)
+    aws.account.advance_to(aws.account.clock.now() + timedelta(minutes=10))
+    [delivery] = aws.facts("delivery")
+    assert (delivery["ok"], delivery["error"]) == (
+        False,
+        f"ThrottlingException: Rate exceeded; retried {retried} times",
+    )
+    assert len(aws.facts("dead-letter")) == 1
+    assert aws.facts("invocation") == []
+
+
+def test_without_a_retry_policy_eventbridge_tries_185_times_within_a_day(aws: World) -> None:
+    throttled(aws, times=1000)
+    aws.account.advance_to(aws.account.clock.now() + timedelta(days=2))
+    assert (
+        "retried 17" in aws.facts("delivery")[0]["error"] or "retried 18" in aws.facts("delivery")[0]["error"]
+    )
 
 
 def test_a_rule_without_a_lambda_permission_is_refused_and_goes_to_the_dead_letters(aws: World) -> None:

@@ -39,7 +39,7 @@ def serving() -> Serving:
 
 @pytest.fixture
 def cloudformation(local: Local, serving: Serving) -> Scripted:
-    local.functions["release"] = lambda **_: {"verdict": "release"}
+    local.functions["tideline-dev-release-model"] = lambda **_: {"verdict": "release"}
     return serving.install(local)
 
 

@@ -65,7 +65,7 @@ class Local:
         self._monkeypatch = monkeypatch
         self._traveller = traveller
         self._scripted: dict[str, Scripted] = {}
-        self.functions: dict[str, Answer] = {"choose": self._choose}
+        self.functions: dict[str, Answer] = {"tideline-dev-choose-instance": self._choose}
         self.invoked: list[tuple[str, dict[str, Any]]] = []
         monkeypatch.setattr(aws, "client", self.client)
         monkeypatch.setattr(aws, "invoke", self._invoke)

@@ -46,7 +46,7 @@ def test_a_release_that_was_opened_and_not_started_is_asked_for_again_at_the_dai
 ) -> None:
     serving.release = f"{PREFIX}000001"
     assert run(LOOK)["rule"] == "not-started"
-    assert local.invoked == [("release", {"cause": "waiting"})]
+    assert local.invoked == [("tideline-dev-release-model", {"cause": "waiting"})]
     assert local.messages() == []
     assert ("resume", "not-started") in local.decisions("release")
 
@@ -63,7 +63,7 @@ def test_a_release_whose_start_was_not_noted_is_judged_at_the_daily_look(
         local.ledger.change_open_release("000002", lambda _: {"is_started": True})
         return {"release_id": "000002"}
 
-    local.functions["release"] = asked
+    local.functions["tideline-dev-release-model"] = asked
     local.at(NOW + timedelta(days=3))
     assert run(LOOK)["verdict"] == "live"
     assert outcomes(local) == [("000002", "live")]
@@ -78,7 +78,7 @@ def test_the_lease_of_a_release_that_nobody_starts_runs_out_and_people_are_told(
     assert outcomes(local) == [("000002", "not-started")]
     assert local.ledger.open_release_body() is None
     assert waiting(local) == [opened]
-    assert local.invoked == [("release", {"cause": "waiting"})]
+    assert local.invoked == [("tideline-dev-release-model", {"cause": "waiting"})]
     (told,) = local.messages()
     assert (
         "release 000002 was opened 24 hours ago and Serving was not asked for it: its lease ran out" in told
@@ -163,7 +163,7 @@ def test_serving_that_names_what_does_not_serve_gets_the_champion_anew_at_the_ne
 ) -> None:
     run(LOOK)
     assert waiting(local) == ["arn:p/1"]
-    assert local.invoked == [("release", {"cause": "waiting"})]
+    assert local.invoked == [("tideline-dev-release-model", {"cause": "waiting"})]
 
 
 def test_a_champion_that_was_released_anew_and_went_back_too_is_a_matter_for_people(

@@ -20,8 +20,8 @@ SETTINGS = ReconcileSettings(
     artefacts_bucket="artefacts",
     ledger_table="ledger",
     topic_arn="",
-    choose_instance_function="choose",
-    record_release_function="record",
+    choose_instance_function="tideline-dev-choose-instance",
+    record_release_function="tideline-dev-record-release",
     delivery_pipeline="tideline-delivery",
     delivery_stage="dev-Wait",
 )
@@ -116,7 +116,7 @@ Reconcile = Callable[..., list[str]]
 
 @pytest.fixture
 def settled(local: Local) -> Reconcile:
-    local.functions["record"] = lambda **_: {"rule": "nothing-in-flight"}
+    local.functions["tideline-dev-record-release"] = lambda **_: {"rule": "nothing-in-flight"}
 
     def reconciled(event: dict[str, Any] | None = None) -> list[str]:
         settings = replace(SETTINGS, topic_arn=local.topic_arn)
@@ -289,7 +289,7 @@ def test_the_daily_look_asks_after_the_release_too_and_a_pipelines_end_does_not(
     local: Local, runs: Runs, settled: Reconcile
 ) -> None:
     settled(ended())
-    asked = ("record", {"cause": "reconcile"})
+    asked = ("tideline-dev-record-release", {"cause": "reconcile"})
     assert asked not in local.invoked
     settled()
     assert asked in local.invoked

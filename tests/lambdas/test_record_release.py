@@ -154,7 +154,7 @@ def test_a_release_whose_event_was_lost_is_settled_by_the_daily_look(
 def test_a_deploy_of_code_settles_no_release_but_lets_the_next_one_go(local: Local, settle: Settle) -> None:
     local.ledger.let_wait("arn:p/3", because="Serving was busy", now=NOW)
     assert settle()["rule"] == "nothing-in-flight"
-    assert local.invoked == [("release", {"cause": "waiting"})]
+    assert local.invoked == [("tideline-dev-release-model", {"cause": "waiting"})]
     assert local.ledger.decisions() == []
 
 

@@ -72,7 +72,7 @@ def test_the_instances_are_asked_for_hosting_with_what_the_config_says(
 ) -> None:
     approve(register())
     ((name, payload),) = local.invoked
-    assert name == "choose"
+    assert name == "tideline-dev-choose-instance"
     workload = payload["workload"]
     assert (workload["component"], workload["memory_gib"], workload["vcpus"]) == ("Hosting", 4.0, 2)
     assert workload["deadline_minutes"] is None

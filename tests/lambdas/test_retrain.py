@@ -20,7 +20,7 @@ SETTINGS = RetrainSettings(
     alarm_name="tideline-dev-loss",
     ledger_table="ledger",
     topic_arn="",
-    start_training_function="start-training",
+    start_training_function="tideline-dev-start-training",
     mode="on",
     cooldown_days=14.0,
 )
@@ -66,7 +66,7 @@ Deliver = Callable[..., list[str]]
 
 @pytest.fixture
 def deliver(local: Local) -> Deliver:
-    local.functions["start-training"] = training("start", "alarm")
+    local.functions["tideline-dev-start-training"] = training("start", "alarm")
 
     def delivered(*bodies: object, **changed: Any) -> list[str]:
         settings = replace(SETTINGS, topic_arn=local.topic_arn, **changed)
@@ -78,7 +78,7 @@ def deliver(local: Local) -> Deliver:
 
 def test_an_alarm_asks_for_a_run_in_the_name_of_its_incident(local: Local, deliver: Deliver) -> None:
     assert deliver() == []
-    assert local.invoked == [("start-training", {"cause": "alarm", "incident": INCIDENT})]
+    assert local.invoked == [("tideline-dev-start-training", {"cause": "alarm", "incident": INCIDENT})]
     assert local.decisions("retrain") == [("start", "alarm")]
     assert local.messages() == []
 
@@ -116,7 +116,7 @@ def test_advice_that_could_not_be_sent_is_sent_when_the_message_comes_again(
 def test_people_are_told_when_the_budget_refuses_what_the_alarm_asked_for(
     local: Local, deliver: Deliver
 ) -> None:
-    local.functions["start-training"] = training("skip", "over-budget")
+    local.functions["tideline-dev-start-training"] = training("skip", "over-budget")
     assert deliver() == []
     assert local.messages() == ["tideline-dev: skip (over-budget), so it is. Alarm at 2013-04-20T12:59:00Z."]
 
@@ -131,9 +131,9 @@ def test_a_run_that_could_not_be_started_is_tried_again_although_it_holds_the_le
         assert local.ledger.claim(plan, now=NOW, budget_micro_usd=10**9)
         raise RuntimeError("start-training: ThrottlingException: slow down")
 
-    local.functions["start-training"] = breaks
+    local.functions["tideline-dev-start-training"] = breaks
     assert deliver() == ["m0"]
-    local.functions["start-training"] = training("start", "claimed-before")
+    local.functions["tideline-dev-start-training"] = training("start", "claimed-before")
     assert deliver() == []
     assert len(local.invoked) == 2
     assert local.messages() == []

@@ -61,7 +61,7 @@ def test_a_stack_that_took_a_rollback_for_a_success_gets_the_champion_anew(
     assert settle("UPDATE_COMPLETE")["verdict"] == "rolled-back"
     assert approval(package) == "Rejected"
     assert [one["package_arn"] for one in local.ledger.waiting()] == ["arn:p/1"]
-    assert local.invoked == [("release", {"cause": "waiting"})]
+    assert local.invoked == [("tideline-dev-release-model", {"cause": "waiting"})]
     assert kept() == {"configs": [config_name("000001")], "models": [config_name("000001")]}
 
 

@@ -26,7 +26,7 @@ SETTINGS = StartTrainingSettings(
     artefacts_bucket="artefacts",
     ledger_table="ledger",
     kms_key_arn="",
-    choose_instance_function="choose",
+    choose_instance_function="tideline-dev-choose-instance",
     memory_gib=4.0,
     minutes_on_one_vcpu=10.0,
     deadline_minutes=60.0,
@@ -234,7 +234,7 @@ def test_while_one_run_goes_another_request_is_skipped(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize(
-    ("paused", "image", "rule"), [(True, "sha256:1", "paused"), (False, NO_RELEASE, "no-image")]
+    ("paused", "image", "rule"), [(True, "sha256:" + "1" * 64, "paused"), (False, NO_RELEASE, "no-image")]
 )
 def test_what_must_not_train_does_not(
     local: Local, ask: Ask, pipelines: Pipelines, paused: bool, image: str, rule: str
@@ -253,16 +253,16 @@ def test_without_a_snapshot_there_is_nothing_to_train(local: Local) -> None:
 def test_who_loses_the_race_for_the_lease_starts_nothing(
     local: Local, ask: Ask, pipelines: Pipelines
 ) -> None:
-    choose = local.functions["choose"]
+    choose = local.functions["tideline-dev-choose-instance"]
 
     def slow(**event: Any) -> dict[str, Any]:
         """While this request chooses its processing instance, another one comes and is served whole."""
         if event["workload"]["component"] == "Processing":
-            local.functions["choose"] = choose
+            local.functions["tideline-dev-choose-instance"] = choose
             assert ask({"cause": "operator", "incident": "by hand"}) == ("start", "operator")
         return choose(**event)
 
-    local.functions["choose"] = slow
+    local.functions["tideline-dev-choose-instance"] = slow
     assert ask() == ("skip", "lost-the-race")
     assert len(pipelines.by_token) == 1
     assert [run["plan"]["cause"] for run in local.ledger.runs()] == ["operator"]

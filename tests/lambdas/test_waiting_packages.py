@@ -97,18 +97,18 @@ def test_an_open_release_that_was_not_started_goes_before_all_that_wait(
 def test_a_package_whose_release_could_not_even_be_opened_waits_for_the_next_look(
     local: Local, approve: Approve, register: Register, retry: Retry
 ) -> None:
-    choose = local.functions["choose"]
+    choose = local.functions["tideline-dev-choose-instance"]
 
     def fails(**_: Any) -> dict[str, Any]:
         raise RuntimeError("no prices")
 
-    local.functions["choose"] = fails
+    local.functions["tideline-dev-choose-instance"] = fails
     package = register()
     with pytest.raises(RuntimeError, match="no prices"):
         approve(package)
     assert local.ledger.open_release_body() is None
     assert waiting(local) == [package]
-    local.functions["choose"] = choose
+    local.functions["tideline-dev-choose-instance"] = choose
     assert retry()["release_id"] == "000001"
     assert waiting(local) == []
 

@@ -14,9 +14,7 @@ from typing import Any
 import pytest
 
 from config.schema import ROOT, Config, load
-from rehearsal.sweep.short import write_tables
-
-CONFIG = Path(__file__).parent / "small.yaml"
+from rehearsal.sweep import short
 
 
 @dataclass(frozen=True)
@@ -34,9 +32,17 @@ class Result:
 
 
 @pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The configuration of a short life under another name: nothing may take a deployment for the standard one."""
+    path = tmp_path_factory.mktemp("config") / "dev.yaml"
+    path.write_text(short.CONFIG.read_text().replace("name: tideline\n", "name: small\n"))
+    return path
+
+
+@pytest.fixture(scope="session")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("tables")
-    write_tables(directory)
+    short.write_tables(directory)
     return directory
 
 
@@ -49,15 +55,15 @@ def synthesised(config: Config, directory: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return synthesised(load(CONFIG), tmp_path_factory.mktemp("assembly") / "cdk.out")
+def assembly(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return synthesised(load(small), tmp_path_factory.mktemp("assembly") / "cdk.out")
 
 
 Rehearse = Callable[[Callable[[dict[str, Any]], None] | None, str], Result]
 
 
 @pytest.fixture
-def rehearse(assembly: Path, tables: Path, tmp_path: Path) -> Rehearse:
+def rehearse(small: Path, assembly: Path, tables: Path, tmp_path: Path) -> Rehearse:
     """Rehearse two days, after a change of one stack's template."""
 
     def run(change: Callable[[dict[str, Any]], None] | None = None, part: str = "") -> Result:
@@ -70,7 +76,7 @@ def rehearse(assembly: Path, tables: Path, tmp_path: Path) -> Rehearse:
             path.write_text(json.dumps(template))
         out = tmp_path / "out"
         command = [
-            *(sys.executable, "-m", "rehearsal", "--config", str(CONFIG), "--tables", str(tables)),
+            *(sys.executable, "-m", "rehearsal", "--config", str(small), "--tables", str(tables)),
             *("--assembly", str(changed), "--until", "2013-03-03", "--retrains", "1", "--out", str(out)),
         ]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

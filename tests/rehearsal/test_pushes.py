@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from rehearsal.engine import Account
-from rehearsal.scenarios.pushes import Push, Pushed
+from rehearsal.scenarios.pushes import Push, Pushed, is_told
 from rehearsal.scenarios.workplace import Workplace
 
 AT = datetime(2013, 4, 1, tzinfo=UTC)
@@ -45,6 +45,27 @@ def pushed(*, status: str = "SUCCEEDED", rule: str = "", **stages: str) -> Pushe
 )
 def test_a_push_ends_as_its_approval_was_answered_or_else_as_its_stages_did(how: Pushed, end: str) -> None:
     assert how.end == end
+
+
+SENTENCE = (
+    "A push failed in tideline-delivery. What failed, and why: https://console.aws.amazon.com/pipelines/"
+    "tideline-delivery/executions/e-1/timeline?region=us-east-1 What to do: docs/runbooks/delivery.md"
+)
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        (SENTENCE, True),
+        (SENTENCE.replace("e-1", ""), False),
+        (SENTENCE.replace("e-1", "e-2"), False),
+        (SENTENCE.partition("What to do")[0], False),
+        ('{"detail": {"execution-id": "e-1", "state": "FAILED"}}', False),
+    ],
+    ids=["a sentence", "which execution", "another execution", "what to do", "the event"],
+)
+def test_people_are_told_of_a_push_only_by_a_sentence_that_sends_them_to_it(message: str, told: bool) -> None:
+    assert is_told(message, "e-1") == told
 
 
 def test_a_change_writes_whole_files_and_takes_away_those_without_text(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from rehearsal.scenarios.deployment import Deployment
 from rehearsal.scenarios.load import STANDARD, find
 from rehearsal.scenarios.traffic import Answer, World
 from rehearsal.scenarios.turn import live_schema
-from tests.rehearsal.conftest import CONFIG, synthesised
+from tests.rehearsal.conftest import synthesised
 
 pytestmark = pytest.mark.slow
 MINUTE = timedelta(minutes=1)
@@ -28,11 +28,13 @@ FLIGHTS = find(STANDARD).file
 
 
 @pytest.fixture(scope="module")
-def world(assembly: Path, tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(
+    small: Path, assembly: Path, tables: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
     """A deployment whose first model is live and is asked; its second one is trained, slow and in flight."""
     directory, start = tmp_path_factory.mktemp("releases"), FLIGHTS.start - timedelta(hours=2)
     with Account(start=start, directory=directory) as account:
-        deployment = Deployment(account, load(CONFIG), assembly / "assembly-dev")
+        deployment = Deployment(account, load(small), assembly / "assembly-dev")
         deployment.deploy()
         deployment.upload_history([tables / name for name in FLIGHTS.table.history])
         digest = deployment.push_image()
@@ -103,11 +105,11 @@ def test_releases_that_go_back(world: World) -> None:
 
 
 def test_of_two_instances_one_is_the_canary_and_what_predicts_otherwise_goes_back(
-    world: World, tmp_path: Path
+    world: World, small: Path, tmp_path: Path
 ) -> None:
     """The life from above goes on with a second instance; a version is approved while that is being deployed."""
-    small = load(CONFIG)
-    two = small.model_copy(update={"serving": small.serving.model_copy(update={"instance_count": 2})})
+    one = load(small)
+    two = one.model_copy(update={"serving": one.serving.model_copy(update={"instance_count": 2})})
     deployment = replace(world.deployment, config=two, directory=synthesised(two, tmp_path) / "assembly-dev")
     account, old = deployment.account, deployment.ledger_bodies("CHAMPION")[0]["package_arn"]
     new = brought.bring(deployment, old, brought.as_it_is)

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from config.schema import ROOT
-from tests.rehearsal.conftest import CONFIG
 
 pytestmark = pytest.mark.slow
 
@@ -32,14 +31,14 @@ class Life:
 
 
 @pytest.fixture(scope="module")
-def lives(assembly: Path, tables: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Life]:
+def lives(small: Path, assembly: Path, tables: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Life]:
     """One seed in two processes that hash differently, and another seed."""
     base = tmp_path_factory.mktemp("lives")
 
     def live(name: str, *, seed: int, hash_seed: str) -> Life:
         out = base / name
         command = [
-            *(sys.executable, "-m", "rehearsal", "--config", str(CONFIG), "--tables", str(tables)),
+            *(sys.executable, "-m", "rehearsal", "--config", str(small), "--tables", str(tables)),
             *("--assembly", str(assembly), "--until", "2013-03-03", "--retrains", "1", "--out", str(out)),
             *("--seed", str(seed)),
         ]

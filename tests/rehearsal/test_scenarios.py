@@ -106,7 +106,7 @@ def test_an_unknown_name_is_told_with_the_names_there_are() -> None:
         ({"expect": {"retrains": "many"}}, "expect.retrains: got 'many'; a number, or a mapping of at_least"),
         ({"expect": {"retrains": {"at_least": 2, "at_most": 1}}}, "at_most must be 2"),
         ({"table": {"folder": "mine", "history": ["2012-01.csv.gz"]}}, "allowed: a file of"),
-        ({"faults": [{"what": "bad-luck", "job": "Train"}]}, "should be 'no-capacity', 'quota' or 'spot-int"),
+        ({"faults": [{"what": "bad-luck", "job": "Train"}]}, "should be 'no-capacity', 'quota', 'spot-int"),
         ({"config": {"gate": {"margin": 7}}}, "gate.margin: got 7; should be less than 1"),
         (
             {"pushes": [{"at": date(2014, 1, 1), "message": "late", "ends": "released"}]},

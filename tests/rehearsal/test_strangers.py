@@ -15,6 +15,7 @@ from rehearsal.engine import Account
 from rehearsal.scenarios.strangers import check_strangers
 
 VERSION = "2012-10-17"
+CONTEXT = "kms:EncryptionContext:aws:sns:topicArn"
 NO_TLS = {
     "Effect": "Deny",
     "Principal": {"AWS": "*"},
@@ -99,3 +100,28 @@ def test_a_topic_to_which_a_rule_writes_cannot_name_it_and_any_other_topic_can(a
     found = red(account, NO_TLS)
     assert "ours-other" in found["no rule of a neighbour gets in"]
     assert "ours-told" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("condition", "finding"),
+    [
+        ({"ArnLike": {CONTEXT: "arn:aws:sns:us-east-1:123456789012:ours-*"}}, ""),
+        (
+            {"ArnLike": {CONTEXT: "arn:aws:sns:us-east-1:123456789012:*"}},
+            "no role reaches into a neighbour's things",
+        ),
+        ({}, "no service gets in for another account"),
+    ],
+    ids=["its own topics", "any topic", "anything"],
+)
+def test_a_key_of_a_topic_to_which_a_rule_writes_serves_that_topic_alone(
+    account: Account, condition: dict[str, Any], finding: str
+) -> None:
+    root = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "kms:*"}
+    given = {**FOR_RULES, "Action": ["kms:Decrypt", "kms:GenerateDataKey*"], "Condition": condition}
+    statements = [{**one, "Resource": "*"} for one in (root, given)]
+    kms = account.client("kms")
+    key = kms.create_key(Policy=json.dumps({"Version": VERSION, "Statement": statements}))["KeyMetadata"]
+    kms.create_alias(AliasName="alias/ours-key", TargetKeyId=key["KeyId"])
+    found = {name: where for name, where in red(account, NO_TLS).items() if ":key/" in where}
+    assert set(found) >= {finding} if finding else found == {}

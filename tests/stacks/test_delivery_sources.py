@@ -123,6 +123,20 @@ def test_a_push_that_does_not_reach_the_pipeline_lies_in_dead_letters_and_is_tol
         assert (told.facts["ok"], "DeadLettersLost" in fired.facts["alarm"]) == (True, True)
 
 
+def test_a_rule_may_use_the_key_for_this_stack_s_topics_and_this_account_s_queues_alone() -> None:
+    policy = committed().one("AWS::KMS::Key").raw["Properties"]["KeyPolicy"]["Statement"]
+    conditions = [
+        one["Condition"] for one in policy if "events.amazonaws.com" in one["Principal"].get("Service", [])
+    ]
+    account, topics = (
+        {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
+        "tideline-delivery-*",
+    )
+    assert len(conditions) == 2
+    assert account in conditions
+    assert [one for one in conditions if topics in json.dumps(one.get("ArnLike"))]
+
+
 def test_who_is_told_is_who_the_configuration_names() -> None:
     assert committed().of_type("AWS::SNS::Subscription") == []
     subscription = synthesise(delivery(notify_email="ops@example.com")).one("AWS::SNS::Subscription")

@@ -24,6 +24,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
     **{f"dynamodb:{verb}": READ for verb in (*ITEMS, "BatchGetItem", "BatchWriteItem")},
 }
 """What each action needs of the key of its resource."""
+CONTEXT = {"sns": "topicarn"}
+"""What a service calls its resource in the encryption context, where it is not `arn`."""
 BY_THEMSELVES = ("logs",)
 """Services that use the key by their own name, not by the caller's."""
 VOLUME_KEYS = {
@@ -52,7 +54,9 @@ def needed(
     context: dict[str, tuple[str, ...]] = {
         "kms:viaservice": (f"{service}.{account.region}.amazonaws.com",),
         "kms:calleraccount": (account.id,),
-        f"kms:encryptioncontext:aws:{service}:arn": (access.resource.partition(":log-stream:")[0],),
+        f"kms:encryptioncontext:aws:{service}:{CONTEXT.get(service, 'arn')}": (
+            access.resource.partition(":log-stream:")[0],
+        ),
     }
     if principal.service and not (principal.service.startswith("events.") and service == "sns"):
         context |= {name: value for name, value in access.context if name.startswith("aws:source")}

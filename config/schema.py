@@ -58,6 +58,21 @@ class Training(Part):
     """Whether a run may try another instance type that may be cheaper for all later ones."""
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Checks(Part):
+    """What a table must keep to before a model is fitted to it; see CheckLimits in domain/job_limits.py."""
+
+    min_rows: Annotated[int, Field(ge=1)] = 300
+    min_class_rows: Annotated[int, Field(ge=1)] = 10
+    max_missing_share: Share = 0.5
+    max_duplicate_share: Share = 0.25
+    max_out_of_range_share: Share = 0.01
+    max_skill_alone: Share = 0.95
+    max_skill_of_gaps: Share = 0.25
+
+
 class Gate(Part):
     """When a challenger may replace the champion."""
 
@@ -137,6 +152,7 @@ class Config(Part):
     notify_email: Email | None = None
     log_retention_days: Literal[7, 14, 30, 60, 90, 180, 365] = 90
     training: Training = Training()
+    checks: Checks = Checks()
     gate: Gate = Gate()
     serving: Serving = Serving()
     monitoring: Monitoring = Monitoring()

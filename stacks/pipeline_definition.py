@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from config.schema import Gate
+from config.schema import Config
+from domain.job_limits import CheckLimits
 from domain.names import Prefix
 from domain.training_run import PROCESSING_MAX_MINUTES
 
@@ -26,7 +27,7 @@ class Wiring:
     kms_key_arn: str
     model_package_group: str
     approval_status: str
-    gate: Gate
+    config: Config
 
 
 def parameter(name: str) -> dict[str, str]:
@@ -104,7 +105,10 @@ def check_data_step(wiring: Wiring) -> dict[str, Any]:
             _input("parts", parameter("PartsUri"), data_type="ManifestFile"),
         ],
         outputs=["train", "test", "checks"],
-        environment={"HOLDOUT_DAYS": str(wiring.gate.holdout_days)},
+        environment={
+            "HOLDOUT_DAYS": str(wiring.config.gate.holdout_days),
+            **CheckLimits(**wiring.config.checks.model_dump()).to_env(),
+        },
     )
 
 
@@ -140,6 +144,7 @@ MODEL_DATA = {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}
 
 
 def evaluate_step(wiring: Wiring) -> dict[str, Any]:
+    gate = wiring.config.gate
     step = _processing(
         wiring,
         "Evaluate",
@@ -151,7 +156,7 @@ def evaluate_step(wiring: Wiring) -> dict[str, Any]:
             _input("plan", run_uri(wiring, "plan")),
         ],
         outputs=["report"],
-        environment={"GATE_MARGIN": str(wiring.gate.margin), "GATE_RESAMPLES": str(wiring.gate.resamples)},
+        environment={"GATE_MARGIN": str(gate.margin), "GATE_RESAMPLES": str(gate.resamples)},
     )
     report = {"PropertyFileName": "Report", "OutputName": "report", "FilePath": "report.json"}
     return {**step, "PropertyFiles": [report]}

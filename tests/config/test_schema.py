@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from config.schema import ROOT, Config, ConfigError, load, load_environments
+from config.schema import ROOT, Checks, Config, ConfigError, load, load_environments
+from domain.job_limits import CheckLimits
 from domain.names import Names
 
 Write = Callable[..., Path]
@@ -144,3 +145,7 @@ def test_a_config_cannot_be_changed_after_it_was_read() -> None:
     config = load(ROOT / "config" / "dev.yaml")
     with pytest.raises(ValueError, match="frozen"):
         config.name = "other"
+
+
+def test_the_limits_of_the_checks_have_the_same_defaults_in_the_file_and_in_the_job() -> None:
+    assert CheckLimits(**Checks().model_dump()) == CheckLimits()

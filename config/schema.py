@@ -62,7 +62,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Checks(Part):
-    """What a table must keep to before a model is fitted to it; see CheckLimits in domain/job_limits.py."""
+    """What a table must keep to before a model is fitted to it; see CheckLimits in domain/job_settings.py."""
 
     min_rows: Annotated[int, Field(ge=1)] = 300
     min_class_rows: Annotated[int, Field(ge=1)] = 10

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from config.schema import Config
-from domain.job_limits import CheckLimits
+from domain.job_settings import CheckLimits
 from domain.names import Prefix
 from domain.training_run import PROCESSING_MAX_MINUTES
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pandas as pd
 
-from domain.job_limits import CheckLimits
+from domain.job_settings import CheckLimits
 from training import tables
 from training.schema import Schema, is_number, number
 from training.suspects import skills

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from domain.job_limits import CheckLimits
+from domain.job_settings import CheckLimits
 from training import paths, tables, user
 from training.checks import Verdict, check, enough_of_each_class, targets_usable
 from training.errors import Refused

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from config.schema import ROOT, Checks, Config, ConfigError, load, load_environments
-from domain.job_limits import CheckLimits
+from domain.job_settings import CheckLimits
 from domain.names import Names
 
 Write = Callable[..., Path]

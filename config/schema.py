@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 PRICES = ROOT / "config" / "prices"
@@ -58,6 +67,15 @@ class Training(Part):
     """Whether a run may try another instance type that may be cheaper for all later ones."""
 
 
+Column = Annotated[str, Field(pattern=r"^[^,]+$")]
+# fmt: off
+Metric = Literal[
+    "CI", "DPL", "KL", "JS", "LP", "TVD", "KS", "CDDL",
+    "DPPL", "DI", "DCA", "DCR", "RD", "DAR", "DRR", "AD", "TE", "CDDPL",
+]
+# fmt: on
+"""SageMaker Clarify's names, as in domain/bias.py."""
+ENVIRONMENT_VALUE_LIMIT = 256
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -80,6 +98,63 @@ class Gate(Part):
     margin: Annotated[float, Field(ge=0, lt=1)] = 0.02
     """How much worse than the champion's loss the challenger may be at most (95% bound, resampled by day)."""
     resamples: Annotated[int, Field(ge=100)] = 1000
+    slices: list[Column] | None = None
+    """Columns for none of whose values the challenger may surely be worse than the champion by more than the margin."""
+    slice_margin: Annotated[float, Field(ge=0)] = 0.1
+
+
+class Decision(Part):
+    """From a probability to a yes or no, for the metrics that need one; what is served stays a probability."""
+
+    miss_cost: Annotated[float, Field(gt=0)] = 1
+    false_alarm_cost: Annotated[float, Field(gt=0)] = 1
+    f_beta: Annotated[float, Field(gt=0)] | None = None
+    """The threshold of the best F-beta instead of the cheapest one."""
+
+
+class Facet(Part):
+    """Rows that may be at a disadvantage: those with one of the values, or with a number above."""
+
+    column: Column
+    values: list[str] | None = None
+    above: float | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.values is None) == (self.above is None):
+            raise ValueError("name the values of the facet, or the number that it is above, and not both")
+        return self
+
+
+class Bias(Part):
+    """What is measured of a model that answers yes or no, and what it may not exceed."""
+
+    facets: list[Facet] | None = None
+    group: Column | None = None
+    """The column within whose values CDDL and CDDPL compare."""
+    favourable: Literal[0, 1] = 1
+    """Which answer is the good one for those concerned."""
+    limits: dict[Metric, Annotated[float, Field(ge=0)]] | None = None
+    """The largest size of a metric; of DI, a ratio, the smallest."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        for text in (self.facets_json, self.limits_json):
+            if len(text) > ENVIRONMENT_VALUE_LIMIT:
+                raise ValueError(
+                    f"{text} has {len(text)} characters, and an environment variable of a job takes "
+                    f"{ENVIRONMENT_VALUE_LIMIT}: name fewer"
+                )
+        return self
+
+    @property
+    def facets_json(self) -> str:
+        facets = [facet.model_dump(exclude_none=True) for facet in self.facets or []]
+        return json.dumps(facets, separators=(",", ":"))
+
+    @property
+    def limits_json(self) -> str:
+        return json.dumps(self.limits or {}, separators=(",", ":"), sort_keys=True)
 
 
 class Release(Part):
@@ -154,6 +229,8 @@ class Config(Part):
     training: Training = Training()
     checks: Checks = Checks()
     gate: Gate = Gate()
+    decision: Decision = Decision()
+    bias: Bias = Bias()
     serving: Serving = Serving()
     monitoring: Monitoring = Monitoring()
     prices: Prices = Prices()

@@ -120,6 +120,7 @@ def _plan(
         champion_model_data=champion.model_data if champion else None,
         champion_package=champion.package_arn if champion else None,
         snapshot_rows=snapshot["rows"],
+        image_digest=settings.image_digest,
     )
     return plan, Decision(
         "training", "start", decision.rule, (*decision.reasons, *budget.reasons), budget.inputs

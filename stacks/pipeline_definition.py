@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from config.schema import Config
-from domain.job_settings import CheckLimits
 from domain.names import Prefix
 from domain.training_run import PROCESSING_MAX_MINUTES
+from stacks import job_environment
 
 ML = "/opt/ml/processing"
 VOLUME_GIB = 30
@@ -105,10 +105,7 @@ def check_data_step(wiring: Wiring) -> dict[str, Any]:
             _input("parts", parameter("PartsUri"), data_type="ManifestFile"),
         ],
         outputs=["train", "test", "checks"],
-        environment={
-            "HOLDOUT_DAYS": str(wiring.config.gate.holdout_days),
-            **CheckLimits(**wiring.config.checks.model_dump()).to_env(),
-        },
+        environment=job_environment.check_data(wiring.config),
     )
 
 
@@ -144,7 +141,6 @@ MODEL_DATA = {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}
 
 
 def evaluate_step(wiring: Wiring) -> dict[str, Any]:
-    gate = wiring.config.gate
     step = _processing(
         wiring,
         "Evaluate",
@@ -153,10 +149,11 @@ def evaluate_step(wiring: Wiring) -> dict[str, Any]:
             _input("model", MODEL_DATA),
             _input("train", _output_uri("CheckData", "train")),
             _input("test", _output_uri("CheckData", "test")),
+            _input("checks", _output_uri("CheckData", "checks")),
             _input("plan", run_uri(wiring, "plan")),
         ],
         outputs=["report"],
-        environment={"GATE_MARGIN": str(gate.margin), "GATE_RESAMPLES": str(gate.resamples)},
+        environment=job_environment.evaluate(wiring.config),
     )
     report = {"PropertyFileName": "Report", "OutputName": "report", "FilePath": "report.json"}
     return {**step, "PropertyFiles": [report]}
@@ -177,6 +174,7 @@ def register_step(wiring: Wiring) -> dict[str, Any]:
         "ModelMetrics": {
             "ModelQuality": {"Statistics": source("report.json")},
             "ModelDataQuality": {"Statistics": source("profile.json")},
+            "Bias": {"Report": source("bias.json")},
         },
         "CustomerMetadataProperties": {"RunId": parameter("RunId")},
     }

@@ -120,7 +120,7 @@ class Job:
         )
         assert self.run("train") == 0
         self.archive_to("processing", "model", "model.tar.gz")
-        self.file("processing", "plan", "plan.json").write_text('{"run": "r1"}')
+        self.file("processing", "plan", "plan.json").write_text('{"run_id": "r1"}')
 
     def archive_to(self, *names: str) -> None:
         with tarfile.open(self.file(*names), "w:gz") as tar:

@@ -123,5 +123,6 @@ class ReconcileSettings(Settings):
     topic_arn: str
     choose_instance_function: str
     record_release_function: str
+    approval: str
     delivery_pipeline: str
     delivery_stage: str

@@ -176,7 +176,19 @@ def register_step(wiring: Wiring) -> dict[str, Any]:
             "ModelDataQuality": {"Statistics": source("profile.json")},
             "Bias": {"Report": source("bias.json")},
         },
-        "CustomerMetadataProperties": {"RunId": parameter("RunId")},
+        "DriftCheckBaselines": {
+            "ModelQuality": {"Statistics": source("report.json")},
+            "ModelDataQuality": {"Statistics": source("profile.json")},
+        },
+        "MetadataProperties": {"GeneratedBy": {"Get": "Execution.PipelineExecutionArn"}},
+        "CustomerMetadataProperties": {
+            **{
+                name: parameter(name)
+                for name in ("RunId", "SnapshotId", "ContentId", "Cause", "TrainingInstanceType")
+            },
+            "TrainingJob": {"Get": "Steps.Train.TrainingJobName"},
+            "Image": wiring.image,
+        },
     }
     return {"Name": "Register", "Type": "RegisterModel", "Arguments": arguments}
 
@@ -198,7 +210,8 @@ def gate_step(wiring: Wiring) -> dict[str, Any]:
 
 def pipeline_definition(wiring: Wiring) -> dict[str, Any]:
     """The whole definition, in the schema of 2020-12-01. A refused model ends the run well, without a package."""
-    text = ("RunId", "SnapshotUri", "PartsUri", "TrainingInstanceType", "ProcessingInstanceType")
+    of_run = ("RunId", "SnapshotId", "ContentId", "Cause")
+    text = (*of_run, "SnapshotUri", "PartsUri", "TrainingInstanceType", "ProcessingInstanceType")
     return {
         "Version": "2020-12-01",
         "Metadata": {},

@@ -1,7 +1,7 @@
 """The gate on simulated pairs of models: how often it lets a worse one through, and refuses one that is as good.
 
-A world has days of different kinds (storms) on which both models lose more, rows that share their day, and a challenger whose
-true loss is so many per cent above the champion's. The gate's decision is the product's own, on sums of each day.
+A world has days of different kinds (storms) on which both models lose more, and a challenger whose true loss is so many
+per cent above the champion's, on some days more and on some less. The decision is the product's own.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ PAIRS = 1000
 ROWS_A_DAY = 900
 AT_ONCE = 2
 DEVIATION_OF_DAYS = 0.03
-"""How much the challenger's advantage differs from day to day, as a share of the loss; of two retrained flights models it is about that."""
+"""How much the challenger's advantage differs from day to day, as a share of the loss."""
 
 
 def pair(excess: float, days: int, seed: int) -> list[DayLoss]:
     """One fortnight of both models; the challenger's true loss is `excess` above the champion's."""
-    rng = np.random.default_rng([seed, days, round(excess * 1000)])
+    rng = np.random.default_rng([seed, days, round((1 + excess) * 1000)])
     mean = 0.15 * rng.gamma(4, 0.25, days)
     advantage = 1 + excess + rng.normal(0, DEVIATION_OF_DAYS, days)
     noise = rng.normal(0, 0.1 / np.sqrt(ROWS_A_DAY), days)
@@ -79,7 +79,7 @@ def measure() -> list[Claim]:
             "%",
         ),
         Claim(f"just as good, {days} days: refused", 100 - found[0.0, days], 20, "a power of 80%", "%"),
-        Claim(f"just as good, 28 days: refused", 100 - found[0.0, 28], 20, "a power of 80%", "%"),
+        Claim("just as good, 28 days: refused", 100 - found[0.0, 28], 20, "a power of 80%", "%"),
         Claim(
             f"better by the margin, {days} days: refused",
             100 - found[-margin, days],

@@ -20,6 +20,7 @@ from domain.threshold import Threshold, by_cost, by_f_beta
 from training import bias, curves, losses, paths, tables, user
 from training.artefact import Model
 from training.errors import Refused
+from training.importance import permutation_importance
 from training.losses import RowLosses
 from training.metrics import model_quality
 from training.page import page
@@ -51,6 +52,7 @@ def main() -> None:
         **summarise(schema.task, row_losses, test, margin, resamples, measured.objections),
         "no_champion": why_none,
         **quality(schema, predictions, targets, row_losses, threshold, float(train_targets.mean())),
+        "importance": permutation_importance(tables.features(test, schema), targets, challenger.predict),
         "plan": json.loads(paths.processing("plan", "plan.json").read_text(encoding="utf-8")),
     }
     write("report.json", json.dumps(report, indent=1, allow_nan=False) + "\n")

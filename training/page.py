@@ -27,6 +27,7 @@ def page(report: dict[str, Any], bias: dict[str, Any], checks: dict[str, Any]) -
         f'<p class="soft">{report["rows"]:,} held-out rows of {report["days"]} days that it was not trained on.</p>',
         _section("Loss", _losses(report)),
         _section("How it does", _plots(report) + _metrics(report)),
+        _section("What it looks at", _importance(report["importance"])),
         _section("Slices", _slices(report["slices"])),
         _section("Bias", _bias(bias)),
         _section("Checks of the table", _checks(checks)),
@@ -106,6 +107,11 @@ def _metrics(report: dict[str, Any]) -> str:
         f"<p>1 is said from a probability of {threshold['value']:.4f} on: {escape(threshold['reason'])}.</p>"
     )
     return why + answers + table
+
+
+def _importance(importance: list[dict[str, Any]]) -> str:
+    said = "<p>By what share the loss rises when a feature's cells are dealt out anew among the held-out rows.</p>"
+    return said + _table(("feature", "rise"), [(one["feature"], one["loss_increase"]) for one in importance])
 
 
 def _slices(slices: list[dict[str, Any]]) -> str:

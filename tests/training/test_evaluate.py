@@ -357,3 +357,13 @@ def test_the_same_rows_give_the_same_page(job: Job) -> None:
     first = html_of(job)
     report_of(job)
     assert html_of(job) == first
+
+
+def test_what_the_model_looks_at_is_told_and_noise_is_not(job: Job) -> None:
+    job.trained()
+    found = {one["feature"]: one["loss_increase"] for one in report_of(job)["importance"]}
+    assert next(iter(found)) == "heat"
+    assert found["heat"] > 0.3
+    assert abs(found["place"]) < 0.05
+    assert abs(found["wind"]) < 0.05
+    assert "What it looks at" in html_of(job)

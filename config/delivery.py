@@ -11,17 +11,13 @@ from pydantic import Field, ValidationError, model_validator
 from config.schema import (
     DELIVERY_FILE,
     ROOT,
-    BoundaryArn,
     Config,
     ConfigError,
-    Email,
-    Name,
-    Part,
-    Region,
     load_environments,
     read_yaml,
     sentence,
 )
+from config.values import BoundaryArn, Email, Name, Part, Region
 
 Glob = Annotated[str, Field(min_length=1)]
 Some = Annotated[list[Glob], Field(min_length=1, max_length=8)]

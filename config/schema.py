@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
+
+from config.trust import Bias, Checks, Decision, Gate
+from config.values import BoundaryArn, Email, Name, Part, Region, on_or_off
 
 ROOT = Path(__file__).resolve().parents[1]
 PRICES = ROOT / "config" / "prices"
@@ -16,32 +19,6 @@ DELIVERY_FILE = "delivery.yaml"
 
 class ConfigError(ValueError):
     """A configuration that cannot be used; the message is for the person who wrote it."""
-
-
-def _on_or_off(value: object) -> object:
-    """YAML 1.1 reads a bare `on` or `off` as a boolean; give the word back."""
-    return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
-
-
-def _not_reserved(name: str) -> str:
-    """SSM refuses parameters whose path begins so."""
-    if name.startswith(("aws", "ssm")):
-        raise ValueError("a name may not begin with 'aws' or 'ssm', which SSM keeps for itself")
-    return name
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-Name = Annotated[
-    str,
-    Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", min_length=3, max_length=20),
-    AfterValidator(_not_reserved),
-]
-Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
-BoundaryArn = Annotated[str, Field(pattern=r"^arn:[\w-]+:iam::(\d{12}|aws):policy/.+$")]
-Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
 
 
 class Training(Part):
@@ -55,19 +32,8 @@ class Training(Part):
     """An instance that takes longer, as expected or in more than one of twenty learned runs, is refused."""
     max_runtime_minutes: Annotated[int, Field(gt=0, le=7200)] = 60
     """SageMaker stops the job after this; its price is reserved before the start."""
-    explore: Annotated[Literal["off", "on"], BeforeValidator(_on_or_off)] = "off"
+    explore: Annotated[Literal["off", "on"], BeforeValidator(on_or_off)] = "off"
     """`on`: a run may try another instance type that may be cheaper for all later ones."""
-
-
-class Gate(Part):
-    """When a challenger may replace the champion."""
-
-    holdout_days: Annotated[int, Field(ge=5)] = 14
-    """The last days of the snapshot, kept from training."""
-    margin: Annotated[float, Field(ge=0, lt=1)] = 0.02
-    """How much worse than the champion's loss the challenger may be at most (95% bound, resampled by day)."""
-    resamples: Annotated[int, Field(ge=100)] = 1000
-    """Draws of days behind that bound."""
 
 
 class Release(Part):
@@ -141,7 +107,7 @@ class Config(Part):
     """It must have a price table in `config/prices/`."""
     approval: Literal["automatic", "person"] = "person"
     """Who approves a model that passed the gate."""
-    retraining: Annotated[Literal["off", "advise", "on"], BeforeValidator(_on_or_off)] = "advise"
+    retraining: Annotated[Literal["off", "advise", "on"], BeforeValidator(on_or_off)] = "advise"
     """What an alarm does: nothing, tell people what it would do, or start a training run."""
     cooldown_days: Annotated[float, Field(ge=0)] = 14
     """No second retrain within this time after the last one started."""
@@ -152,7 +118,10 @@ class Config(Part):
     log_retention_days: Literal[7, 14, 30, 60, 90, 180, 365] = 90
     """Of the functions' logs."""
     training: Training = Training()
+    checks: Checks = Checks()
     gate: Gate = Gate()
+    decision: Decision = Decision()
+    bias: Bias = Bias()
     serving: Serving = Serving()
     monitoring: Monitoring = Monitoring()
     prices: Prices = Prices()

@@ -192,5 +192,6 @@ class ReconcileSettings(Settings):
     topic_arn: TopicArn
     choose_instance_function: OwnName
     record_release_function: OwnName
+    approval: Literal["automatic", "person"]
     delivery_pipeline: DeliveryPipeline
     delivery_stage: DeliveryStage

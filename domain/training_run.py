@@ -113,6 +113,8 @@ class Plan:
     champion_package: str | None
     snapshot_rows: int = 0
     """0 in a plan that is older than this field."""
+    image_digest: str = ""
+    """Empty in a plan that is older than this field."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

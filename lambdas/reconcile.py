@@ -56,18 +56,40 @@ def _settle(settings: ReconcileSettings, ledger: Ledger, run: dict[str, Any]) ->
     spent = _spent_micro_usd(settings, jobs)
     gate = _gate(settings, run_id, outcome, _failure(execution, steps))
     ledger.record(gate, subject=run_id, now=now)
-    if gate.verdict != "passed":
+    if message := _news(settings, run_id, gate, steps):
         people.tell(
             ledger,
             settings.topic_arn,
             about=f"{run_id} settled",
             subject=f"{settings.deployment}: training",
-            message=f"{settings.deployment}: {run_id} ended without a new model: {'; '.join(gate.reasons)}",
+            message=f"{settings.deployment}: {message}",
         )
     if not ledger.settle(run_id, outcome=outcome, spent_micro_usd=spent, now=now, jobs=jobs):
         return False
     aws.log("run settled", run=run_id, outcome=outcome, gate=gate.verdict, spent_usd=spent / 1e6)
     return True
+
+
+def _news(
+    settings: ReconcileSettings, run_id: str, gate: Decision, steps: list[dict[str, Any]]
+) -> str | None:
+    """What people are told of a run: that there is no new model, or that one waits for them; else nothing."""
+    reasons = "; ".join(gate.reasons)
+    if gate.verdict != "passed":
+        return f"{run_id} ended without a new model: {reasons}"
+    packages = [
+        step["Metadata"]["RegisterModel"]["Arn"]
+        for step in steps
+        if "RegisterModel" in step.get("Metadata", {})
+    ]
+    if settings.approval != "person" or not packages:
+        return None
+    version, report = packages[-1].rpartition("/")[2], f"{Prefix.RUNS}{run_id}/report/report.html"
+    return (
+        f"model {version} of {run_id} passed the gate and waits for your approval: {reasons}\n"
+        f"Read its report: aws s3 cp s3://{settings.artefacts_bucket}/{report} .\n"
+        f"Approve it: ./tideline approve {version}"
+    )
 
 
 def _gate(settings: ReconcileSettings, run_id: str, outcome: str, failure: str) -> Decision:

@@ -120,6 +120,7 @@ def _plan(
         champion_model_data=champion.model_data if champion else None,
         champion_package=champion.package_arn if champion else None,
         snapshot_rows=snapshot["rows"],
+        image_digest=settings.image_digest,
     )
     return plan, Decision(
         "training", "start", decision.rule, (*decision.reasons, *budget.reasons), budget.inputs
@@ -190,6 +191,9 @@ def _start(settings: StartTrainingSettings, ledger: Ledger, plan: Plan, now: dat
     snapshot = f"s3://{settings.data_bucket}/{Prefix.SNAPSHOTS}{plan.snapshot_id}"
     parameters = {
         "RunId": plan.run_id,
+        "SnapshotId": plan.snapshot_id,
+        "ContentId": plan.content_id,
+        "Cause": plan.cause,
         "SnapshotUri": f"{snapshot}/manifest.json",
         "PartsUri": f"{snapshot}/parts.manifest",
         "TrainingInstanceType": plan.training_instance_type,

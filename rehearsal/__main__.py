@@ -24,6 +24,7 @@ from rehearsal.report.page import render
 from rehearsal.report.story import tell
 from rehearsal.scenarios.deployment import ROOT, Deployment, synthesise
 from rehearsal.scenarios.display import Display
+from rehearsal.scenarios.evaluations import EVALUATIONS, evaluations
 from rehearsal.scenarios.expectations import check
 from rehearsal.scenarios.expected import Expected
 from rehearsal.scenarios.keep import keep_up
@@ -167,6 +168,7 @@ def run(stage: Stage, *, out: Path, console: Console, seed: int = 0, keep: bool 
         (out / "rehearsal-report.html").write_text(render(tell(outcome, summary, json.loads(told))))
         write_journal(account, out / "journal.jsonl")
         write_ledger(deployment, out)
+        write_evaluations(deployment, out)
         (out / "summary.json").write_text(json.dumps(summary, indent=1, sort_keys=True))
         print_summary(summary, console)
         if keep:
@@ -177,6 +179,14 @@ def run(stage: Stage, *, out: Path, console: Console, seed: int = 0, keep: bool 
 
 def write_ledger(deployment: Deployment, out: Path) -> None:
     (out / "ledger.json").write_text(json.dumps(deployment.ledger(), indent=1, sort_keys=True))
+
+
+def write_evaluations(deployment: Deployment, out: Path) -> None:
+    """The page of each model that was judged, as whoever approves would get it."""
+    for run_id, page in evaluations(deployment).items():
+        path = out / EVALUATIONS / f"{run_id}.html"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(page)
 
 
 def pipeline_of(args: argparse.Namespace, config_path: Path, assembly: Path) -> Pipeline | None:

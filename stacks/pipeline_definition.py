@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from config.schema import Gate
+from config.schema import Config
 from domain.names import Prefix
 from domain.training_run import PROCESSING_MAX_MINUTES
+from stacks import job_environment
 
 ML = "/opt/ml/processing"
 VOLUME_GIB = 30
@@ -26,7 +27,7 @@ class Wiring:
     kms_key_arn: str
     model_package_group: str
     approval_status: str
-    gate: Gate
+    config: Config
 
 
 def parameter(name: str) -> dict[str, str]:
@@ -104,7 +105,7 @@ def check_data_step(wiring: Wiring) -> dict[str, Any]:
             _input("parts", parameter("PartsUri"), data_type="ManifestFile"),
         ],
         outputs=["train", "test", "checks"],
-        environment={"HOLDOUT_DAYS": str(wiring.gate.holdout_days)},
+        environment=job_environment.check_data(wiring.config),
     )
 
 
@@ -148,10 +149,11 @@ def evaluate_step(wiring: Wiring) -> dict[str, Any]:
             _input("model", MODEL_DATA),
             _input("train", _output_uri("CheckData", "train")),
             _input("test", _output_uri("CheckData", "test")),
+            _input("checks", _output_uri("CheckData", "checks")),
             _input("plan", run_uri(wiring, "plan")),
         ],
         outputs=["report"],
-        environment={"GATE_MARGIN": str(wiring.gate.margin), "GATE_RESAMPLES": str(wiring.gate.resamples)},
+        environment=job_environment.evaluate(wiring.config),
     )
     report = {"PropertyFileName": "Report", "OutputName": "report", "FilePath": "report.json"}
     return {**step, "PropertyFiles": [report]}
@@ -172,8 +174,21 @@ def register_step(wiring: Wiring) -> dict[str, Any]:
         "ModelMetrics": {
             "ModelQuality": {"Statistics": source("report.json")},
             "ModelDataQuality": {"Statistics": source("profile.json")},
+            "Bias": {"Report": source("bias.json")},
         },
-        "CustomerMetadataProperties": {"RunId": parameter("RunId")},
+        "DriftCheckBaselines": {
+            "ModelQuality": {"Statistics": source("report.json")},
+            "ModelDataQuality": {"Statistics": source("profile.json")},
+        },
+        "MetadataProperties": {"GeneratedBy": {"Get": "Execution.PipelineExecutionArn"}},
+        "CustomerMetadataProperties": {
+            **{
+                name: parameter(name)
+                for name in ("RunId", "SnapshotId", "ContentId", "Cause", "TrainingInstanceType")
+            },
+            "TrainingJob": {"Get": "Steps.Train.TrainingJobName"},
+            "Image": wiring.image,
+        },
     }
     return {"Name": "Register", "Type": "RegisterModel", "Arguments": arguments}
 
@@ -195,7 +210,8 @@ def gate_step(wiring: Wiring) -> dict[str, Any]:
 
 def pipeline_definition(wiring: Wiring) -> dict[str, Any]:
     """The whole definition, in the schema of 2020-12-01. A refused model ends the run well, without a package."""
-    text = ("RunId", "SnapshotUri", "PartsUri", "TrainingInstanceType", "ProcessingInstanceType")
+    of_run = ("RunId", "SnapshotId", "ContentId", "Cause")
+    text = (*of_run, "SnapshotUri", "PartsUri", "TrainingInstanceType", "ProcessingInstanceType")
     return {
         "Version": "2020-12-01",
         "Metadata": {},

@@ -147,6 +147,7 @@ class RetrainingStack(Stack):
                 topic_arn=self.monitoring.topic.topic_arn,
                 choose_instance_function=choose.function_name,
                 record_release_function=record.function_name,
+                approval=self.config.approval,
                 **self._delivery(),
             ),
         )

@@ -91,7 +91,7 @@ class TrainingStack(Stack):
             kms_key_arn=self.storage.key.key_arn,
             model_package_group=self.names.model_package_group,
             approval_status=APPROVAL_STATUS[self.config.approval],
-            gate=self.config.gate,
+            config=self.config,
         )
         pipeline = sagemaker.CfnPipeline(
             self,

@@ -19,6 +19,7 @@ WORDS = ("a", "b", "c", "")
 
 def main() -> None:
     schema = user.schema()
+    user.ranges(schema)
     features, targets = made_up(schema)
     try:
         fitted = fit(schema, features, targets)

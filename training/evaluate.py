@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections import defaultdict
 from dataclasses import asdict
 from typing import Any
 
@@ -13,13 +12,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from domain.gate import DayLoss, decide_gate
-from domain.loss import row_loss
+from domain.gate import Objection, decide_gate, with_objections
+from domain.job_settings import BiasSettings, DecisionSettings, GateSettings
 from domain.profile import Profile, profile
-from training import paths, tables, user
+from domain.slices import judge_slices
+from domain.threshold import Threshold, by_cost, by_f_beta
+from training import bias, curves, losses, paths, tables, user
 from training.artefact import Model
 from training.errors import Refused
+from training.importance import permutation_importance
+from training.losses import RowLosses
 from training.metrics import model_quality
+from training.page import page
+from training.resampling import numbered
 from training.schema import Schema
 
 Vector = NDArray[np.float64]
@@ -31,23 +36,28 @@ def main() -> None:
     schema = challenger.schema
     train = tables.read(paths.processing("train", "train.csv.gz"))
     test = tables.read(paths.processing("test", "test.csv.gz"))
+    predictions = finite(predict(challenger, test))
+    targets, train_targets = tables.targets(test, schema), tables.targets(train, schema)
     champion, why_none = read_champion(schema, test)
-    predictions = predict(challenger, test)
-    days = day_losses(
-        test,
-        schema,
-        challenger=predictions,
-        champion=None if champion is None else predict(champion, test),
-        base_rate=float(tables.targets(train, schema).mean()),
+    row_losses = RowLosses(
+        tables.days(test, schema),
+        losses.each_row(schema.task, predictions, targets),
+        None if champion is None else losses.each_row(schema.task, finite(predict(champion, test)), targets),
+        losses.each_row(schema.task, np.full(len(test), train_targets.mean()), targets),
     )
+    threshold = threshold_of(schema.task, predictions)
+    measured = bias_of(schema, train, train_targets, test, targets, predictions >= threshold.value)
     report = {
         "schema": asdict(schema),
-        **summarise(schema.task, days, margin, resamples),
+        **summarise(schema.task, row_losses, test, margin, resamples, measured.objections),
         "no_champion": why_none,
-        **model_quality(schema.task, predictions, tables.targets(test, schema)),
+        **quality(schema, predictions, targets, row_losses, threshold, float(train_targets.mean())),
+        "importance": permutation_importance(tables.features(test, schema), targets, challenger.predict),
         "plan": json.loads(paths.processing("plan", "plan.json").read_text(encoding="utf-8")),
     }
     write("report.json", json.dumps(report, indent=1, allow_nan=False) + "\n")
+    write("report.html", page(report, measured.report, read_checks()))
+    write("bias.json", json.dumps(measured.report, indent=1, allow_nan=False) + "\n")
     write("profile.json", profile_of(train, schema).to_json())
     print(f"heldout:loss={report['heldout_loss']:.6f}\ngate:passed={int(report['gate']['passed'])}")
 
@@ -81,32 +91,84 @@ def predict(model: Model, table: pd.DataFrame) -> Vector:
     return model.predict(tables.features(table, model.schema))
 
 
-def day_losses(
-    test: pd.DataFrame, schema: Schema, *, challenger: Vector, champion: Vector | None, base_rate: float
-) -> list[DayLoss]:
-    targets = tables.targets(test, schema)
-    rows_of: dict[str, list[int]] = defaultdict(list)
-    for row, day in enumerate(tables.days(test, schema)):
-        rows_of[day].append(row)
+def read_checks() -> dict[str, Any]:
+    """What CheckData found."""
+    found: dict[str, Any] = json.loads(paths.processing("checks", "checks.json").read_text(encoding="utf-8"))
+    return found
 
-    def total(predictions: Vector, rows: list[int]) -> float:
-        return sum(row_loss(schema.task, float(predictions[row]), float(targets[row])) for row in rows)
 
-    constant = np.full(len(test), base_rate)
-    return [
-        DayLoss(
-            day=day,
-            rows=len(rows),
-            challenger=total(challenger, rows),
-            champion=None if champion is None else total(champion, rows),
-            base_rate=total(constant, rows),
+def finite(predictions: Vector) -> Vector:
+    if not np.isfinite(predictions).all():
+        wrong = int((~np.isfinite(predictions)).sum())
+        raise Refused(
+            f"a model answered {wrong} of {len(predictions)} held-out rows with no finite number; "
+            "nothing can be compared: look at estimator() in model.py"
         )
-        for day, rows in sorted(rows_of.items())
-    ]
+    return predictions
 
 
-def summarise(task: str, days: list[DayLoss], margin: float, resamples: int) -> dict[str, Any]:
-    verdict = decide_gate(days, margin=margin, resamples=resamples)
+def threshold_of(task: str, predictions: Vector) -> Threshold:
+    """From which probability on the model's answer counts as a yes; a regression's is never asked."""
+    asked = DecisionSettings.from_env(DecisionSettings().to_env() | os.environ)
+    if task == "binary" and asked.f_beta:
+        return by_f_beta(predictions.tolist(), asked.f_beta)
+    return by_cost(miss_cost=asked.miss_cost, false_alarm_cost=asked.false_alarm_cost)
+
+
+def quality(
+    schema: Schema,
+    predictions: Vector,
+    targets: Vector,
+    row_losses: RowLosses,
+    threshold: Threshold,
+    base_rate: float,
+) -> dict[str, Any]:
+    """Metrics in the registry's format; of probabilities also the curves, calibration and threshold."""
+    found = model_quality(
+        schema.task,
+        predictions,
+        targets,
+        numbered(row_losses.days),
+        threshold=threshold.value,
+        base_rate=base_rate,
+        features=len(schema.features),
+    )
+    if schema.task == "binary":
+        found["binary_classification_metrics"] |= curves.curves(predictions, targets)
+        found |= {"calibration": curves.calibration(predictions, targets), "threshold": asdict(threshold)}
+    return found
+
+
+def bias_of(
+    schema: Schema,
+    train: pd.DataFrame,
+    train_targets: Vector,
+    test: pd.DataFrame,
+    targets: Vector,
+    answers: Any,
+) -> bias.Bias:
+    settings = BiasSettings.from_env(BiasSettings().to_env() | os.environ)
+    if schema.task != "binary" and bias.facets_of(settings):
+        raise Refused(
+            f"bias.facets is set and TASK is {schema.task!r}; these metrics are of a yes or no: leave it out"
+        )
+    return bias.measure(settings, train, train_targets, test, targets, answers, schema.target)
+
+
+def summarise(
+    task: str,
+    row_losses: RowLosses,
+    test: pd.DataFrame,
+    margin: float,
+    resamples: int,
+    objections: list[Objection],
+) -> dict[str, Any]:
+    """What the gate says of the whole and of the slices that it was told to look at, and what else speaks against."""
+    asked, days = GateSettings.from_env(GateSettings().to_env() | os.environ), losses.by_day(row_losses)
+    columns = [column for column in asked.gate_slices.split(",") if column]
+    slices = judge_slices(losses.by_slice(test, row_losses, columns), margin=asked.gate_slice_margin)
+    worse = [Objection("slice", one.reason) for one in slices if not one.passed]
+    verdict = with_objections(decide_gate(days, margin=margin, resamples=resamples), [*worse, *objections])
     rows = sum(day.rows for day in days)
     loss = {
         "challenger": verdict.challenger_loss,
@@ -120,6 +182,7 @@ def summarise(task: str, days: list[DayLoss], margin: float, resamples: int) -> 
         "loss": loss,
         "heldout_loss": verdict.challenger_loss,
         "gate": {**asdict(verdict), "margin": margin, "resamples": resamples},
+        "slices": [asdict(one) for one in slices],
         "day_losses": [asdict(day) for day in days],
     }
 

@@ -28,6 +28,17 @@ FEATURES = {
     "visib": "number",
 }
 
+# What a number can be, lowest and highest; a table with more than 1% outside is refused. Name what you know.
+RANGES = {
+    "hour": (0, 23),
+    "minute": (0, 59),
+    "temp": (-60, 140),
+    "dewp": (-60, 140),
+    "humid": (0, 100),
+    "wind_dir": (0, 360),
+    "visib": (0, 10),
+}
+
 
 def estimator() -> Pipeline:
     """An unfitted pipeline for a DataFrame of FEATURES: float32 and str, missing is NaN and ""."""

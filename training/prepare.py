@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
@@ -11,8 +12,9 @@ from typing import Any
 
 import pandas as pd
 
+from domain.job_settings import CheckLimits
 from training import paths, tables, user
-from training.checks import Verdict, check, targets_usable
+from training.checks import Verdict, check, enough_of_each_class, targets_usable
 from training.errors import Refused
 from training.schema import Schema
 
@@ -24,13 +26,16 @@ def main() -> None:
     holdout_days = user.whole_number("HOLDOUT_DAYS", HOLDOUT_DAYS)
     manifest = read_manifest(paths.processing("snapshot", "manifest.json"))
     table = read_parts(manifest, paths.processing("parts"))
-    verdicts = check(table, schema, holdout_days)
+    limits, ranges = CheckLimits.from_env(CheckLimits().to_env() | os.environ), user.ranges(schema)
+    verdicts = check(table, schema, holdout_days, limits, ranges, manifest.get("created", ""))
     if not all(verdict.passed for verdict in verdicts):
         write_checks(manifest, verdicts, {})
         raise refusal(verdicts)
     train, test = split(table, schema, holdout_days)
     target = targets_usable(train, schema)
     verdicts.append(replace(target, check=f"{target.check} before the held-out days"))
+    if target.passed:
+        verdicts.append(enough_of_each_class(train, schema, limits))
     write_checks(manifest, verdicts, {"train": describe(train, schema), "test": describe(test, schema)})
     if not verdicts[-1].passed:
         raise refusal(verdicts)

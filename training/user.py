@@ -25,6 +25,20 @@ def schema() -> Schema:
     return Schema.of(model.TASK, model.TARGET, model.TIME, model.FEATURES)
 
 
+def ranges(schema: Schema) -> dict[str, tuple[float, float]]:
+    """RANGES of model.py, lowest and highest by feature; it may leave them out."""
+    found = getattr(_model(), "RANGES", {})
+    numbers = {feature.name for feature in schema.features if feature.kind == "number"}
+    for name, bounds in found.items():
+        if name not in numbers:
+            raise Refused(f"model.py: RANGES names {name!r}, allowed are the numbers of FEATURES")
+        if len(bounds) != 2 or not bounds[0] <= bounds[1]:
+            raise Refused(
+                f"model.py: RANGES[{name!r}] is {bounds!r}, expected the lowest and the highest value"
+            )
+    return {name: (float(low), float(high)) for name, (low, high) in found.items()}
+
+
 def estimator() -> Any:
     model = _model()
     if not hasattr(model, "estimator"):

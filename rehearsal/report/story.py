@@ -14,6 +14,7 @@ from rehearsal.report.acts import Act, Cast, casts, stamp, told
 from rehearsal.report.timeline import Moment
 from rehearsal.scenarios import display, states
 from rehearsal.scenarios.deployment import Deployment
+from rehearsal.scenarios.evaluations import evaluations
 from rehearsal.scenarios.turn import Outcome
 
 FIDELITY = Path(__file__).parents[1] / "engine" / "FIDELITY.md"
@@ -48,6 +49,8 @@ class Story:
     casts: tuple[Cast, ...]
     roles: tuple[Act, ...]
     prices: tuple[Price, ...]
+    evaluations: tuple[str, ...]
+    """The runs whose model was judged."""
     assumed: int
     behaviours: int
 
@@ -71,6 +74,7 @@ def tell(outcome: Outcome, summary: dict[str, Any], inference: dict[str, Any]) -
         casts=tuple(casts(journal.entries, _idle(deployment))),
         roles=tuple(_roles(deployment)),
         prices=tuple(prices(summary)),
+        evaluations=tuple(evaluations(deployment)),
         assumed=sum("assumed" in row for row in basis),
         behaviours=len(basis),
     )

@@ -131,7 +131,9 @@ def _data(outcome: Outcome) -> Iterator[Finding]:
         for d in decided
         if d["kind"] == "training" and d["verdict"] == "start" and d["subject"] not in failed
     ]
-    grew = len(sizes) > outcome.scenario.expects_drift and all(a < b for a, b in pairwise(sizes))
+    grew = len(sizes) + len(failed) > outcome.scenario.expects_drift and all(
+        a < b for a, b in pairwise(sizes)
+    )
     yield Finding(
         "each run trains on a larger snapshot", grew, f"rows of the snapshots that were trained: {sizes}"
     )

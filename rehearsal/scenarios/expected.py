@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from config.schema import Part
+from config.values import Part
 from rehearsal.scenarios.kinds import Listed
 
 

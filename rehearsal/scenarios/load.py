@@ -10,7 +10,8 @@ from typing import Annotated, Any, Self, TypeVar
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from config.schema import Config, ConfigError, Part, read_yaml, sentence
+from config.schema import Config, ConfigError, read_yaml, sentence
+from config.values import Part
 from rehearsal.engine.job_faults import Fault, FaultKind
 from rehearsal.scenarios.deployment import ROOT
 from rehearsal.scenarios.expected import Expected, Later

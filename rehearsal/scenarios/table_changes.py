@@ -14,7 +14,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from config.schema import Part
+from config.values import Part
 from rehearsal.scenarios.dataset import rows
 from rehearsal.scenarios.kinds import Instant, Listed, exactly_one
 

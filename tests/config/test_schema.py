@@ -1,10 +1,16 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from config.schema import ROOT, Config, ConfigError, load, load_environments
+from config.trust import Checks, Metric
+from domain.bias import NAMES
+from domain.job_settings import BiasSettings, CheckLimits, DecisionSettings, GateSettings
 from domain.names import Names
+from stacks.job_environment import evaluate
+from training.bias import Facet, facets_of, limits_of
 
 Write = Callable[..., Path]
 
@@ -144,3 +150,41 @@ def test_a_config_cannot_be_changed_after_it_was_read() -> None:
     config = load(ROOT / "config" / "dev.yaml")
     with pytest.raises(ValueError, match="frozen"):
         config.name = "other"
+
+
+def test_the_limits_of_the_checks_have_the_same_defaults_in_the_file_and_in_the_job() -> None:
+    assert CheckLimits(**Checks().model_dump()) == CheckLimits()
+
+
+def test_the_metrics_of_bias_that_may_be_limited_are_those_that_are_measured() -> None:
+    assert get_args(Metric) == NAMES
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("bias: {facets: [{column: age}]}", "name the values of the facet, or the number that it is above"),
+        ("bias: {facets: [{column: age, values: [a], above: 1}]}", "and not both"),
+        ("bias: {limits: {FAIRNESS: 0.1}}", "should be 'CI', 'DPL'"),
+        ("bias: {facets: [{column: place, values: [" + "a, " * 80 + "b]}]}", "takes 256: name fewer"),
+        ("gate: {slices: ['a,b']}", "should match pattern"),
+        ("decision: {miss_cost: 0}", "should be greater than 0"),
+    ],
+)
+def test_what_cannot_be_asked_of_a_model_is_refused(write: Write, line: str, said: str) -> None:
+    assert said in refusal(write(line))
+
+
+def test_facets_and_limits_reach_the_job_as_it_reads_them(write: Write) -> None:
+    lines = (
+        "gate: {slices: [origin, carrier], slice_margin: 0.2}",
+        "decision: {f_beta: 2}",
+        "bias: {facets: [{column: origin, values: [LGA]}, {column: hour, above: 18}], limits: {DI: 0.8}}",
+    )
+    environment = evaluate(load(write(*lines)))
+    bias = BiasSettings.from_env(environment)
+    assert facets_of(bias) == [Facet("origin", ("LGA",)), Facet("hour", above=18)]
+    assert limits_of(bias) == {"DI": 0.8}
+    assert GateSettings.from_env(environment) == GateSettings("origin,carrier", 0.2)
+    assert DecisionSettings.from_env(environment).f_beta == 2
+    assert BiasSettings.from_env(evaluate(load(write()))) == BiasSettings()

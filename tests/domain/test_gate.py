@@ -1,8 +1,9 @@
+import math
 from dataclasses import replace
 
 import pytest
 
-from domain.gate import DayLoss, GateVerdict, decide_gate
+from domain.gate import DayLoss, GateVerdict, Objection, decide_gate, with_objections
 
 CALM_AND_STORMY = [0.06, 0.07, 0.05, 0.30, 0.28, 0.08, 0.10, 0.12, 0.06, 0.25, 0.09, 0.11, 0.07, 0.10]
 
@@ -87,11 +88,36 @@ def test_no_better_than_the_base_rate_is_refused() -> None:
     assert not judge(equal).passed
 
 
-def test_a_perfect_champion_can_be_matched_but_not_approached() -> None:
+def test_a_perfect_champion_stays_whether_it_is_matched_or_approached() -> None:
     perfect = [replace(day, champion=0.0, challenger=0.0) for day in days(1.0)]
     nearly = [replace(day, challenger=0.001) for day in perfect]
-    assert judge(perfect).passed
+    assert judge(perfect).rule == "tie"
     assert not judge(nearly).passed
+
+
+def test_a_challenger_that_answers_as_the_champion_does_is_no_gain_and_the_champion_stays() -> None:
+    verdict = judge(days(1.0))
+    assert (verdict.passed, verdict.rule, verdict.relative_difference) == (False, "tie", 0.0)
+    assert verdict.reason.endswith("on each of 14 days: a tie keeps the champion")
+
+
+@pytest.mark.parametrize("field", ["challenger", "champion", "base_rate"])
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_is_refused_by_its_day(field: str, loss: float) -> None:
+    fortnight = days(1.0, wobble=0.01)
+    fortnight[3] = replace(fortnight[3], **{field: loss})
+    with pytest.raises(ValueError, match="no finite number on 2013-02-04"):
+        judge(fortnight)
+
+
+def test_an_objection_refuses_a_model_that_passed_and_is_told_beside_the_numbers() -> None:
+    worse = Objection("slice", "origin 'LGA': worse")
+    verdict = with_objections(judge(days(0.97)), [worse, Objection("bias", "DI is 0.5")])
+    assert (verdict.passed, verdict.rule) == (False, "slice")
+    assert verdict.reason.endswith("; but origin 'LGA': worse; DI is 0.5")
+    assert verdict.relative_difference == pytest.approx(-0.03)
+    assert with_objections(judge(days(1.1)), [worse]).rule == "non-inferior"
+    assert with_objections(judge(days(0.97)), []) == judge(days(0.97))
 
 
 def test_no_days_and_days_without_rows_are_refused() -> None:

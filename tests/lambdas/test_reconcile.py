@@ -22,6 +22,7 @@ SETTINGS = ReconcileSettings(
     topic_arn="",
     choose_instance_function="tideline-dev-choose-instance",
     record_release_function="tideline-dev-record-release",
+    approval="automatic",
     delivery_pipeline="tideline-delivery",
     delivery_stage="dev-Wait",
 )
@@ -55,7 +56,10 @@ class Runs:
             {"StepName": "Train", "Metadata": {"TrainingJob": train}},
             {"StepName": "Evaluate", "Metadata": {"ProcessingJob": evaluate}},
             {"StepName": "Gate", "Metadata": {"Condition": {"Outcome": "True"}}},
-            {"StepName": "Register"},
+            {
+                "StepName": "Register",
+                "Metadata": {"RegisterModel": {"Arn": f"{ACCOUNT}:model-package/{DEPLOYMENT}/7"}},
+            },
         ]
         for step in steps:
             if reason := self.failed_steps.get(step["StepName"]):
@@ -154,6 +158,20 @@ def test_a_run_whose_gate_passed_is_settled_in_silence(local: Local, runs: Runs,
     assert local.decisions("gate") == [("passed", "non-inferior")]
     assert local.messages() == []
     assert local.ledger.running(NOW) is None
+
+
+def test_a_model_that_waits_for_a_person_is_told_with_its_report_and_how_to_approve_it(
+    local: Local, runs: Runs
+) -> None:
+    local.functions["tideline-dev-record-release"] = lambda **_: {"rule": "nothing-in-flight"}
+    settings = replace(SETTINGS, topic_arn=local.topic_arn, approval="person")
+    for _ in range(2):
+        local.run(reconcile, settings, {"detail-type": "Scheduled Event"})
+    assert local.messages() == [
+        "tideline-dev: model 7 of run-1 passed the gate and waits for your approval: 2% better than the champion\n"
+        "Read its report: aws s3 cp s3://artefacts/runs/run-1/report/report.html .\n"
+        "Approve it: ./tideline approve 7"
+    ]
 
 
 def test_the_gates_numbers_are_kept_with_its_verdict(local: Local, runs: Runs, settled: Reconcile) -> None:

@@ -87,6 +87,9 @@ def test_a_request_starts_the_pipeline_with_its_plan(local: Local, ask: Ask, sag
     parameters = {one["Name"]: one["Value"] for one in call["PipelineParameters"]}
     assert parameters == {
         "RunId": run_id,
+        "SnapshotId": "0123456789abcdef",
+        "ContentId": parameters["ContentId"],
+        "Cause": "push",
         "SnapshotUri": "s3://data/snapshots/0123456789abcdef/manifest.json",
         "PartsUri": "s3://data/snapshots/0123456789abcdef/parts.manifest",
         "TrainingInstanceType": parameters["TrainingInstanceType"],

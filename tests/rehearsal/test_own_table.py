@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -60,6 +61,9 @@ def test_a_strangers_table_is_trained_released_and_watched(tmp_path: Path) -> No
     assert summary["requests"]["lost"] == 0
     assert "&lt;b&gt;last&lt;/b&gt;" in page
     assert "<b>last</b>" not in page
+    judged = re.findall(r'href="(evaluations/[\w-]+\.html)"', page)
+    assert len(judged) == len(summary["runs"])
+    assert all("the gate</span>" in (tmp_path / "out" / path).read_text() for path in judged)
     assert (ROOT / "training" / "model.py").read_bytes() == model_py
 
 

@@ -65,6 +65,7 @@ def story(**changes: Any) -> Story:
             casts=tuple(acts.casts([Entry(START, HOSTILE, {HOSTILE: HOSTILE, "ok": False})])),
             roles=(acts.Act(HOSTILE, 1, 0, "", HOSTILE),),
             prices=tuple(prices(told)),
+            evaluations=("run-0123456789abcdef",),
             assumed=3,
             behaviours=9,
         ),
@@ -95,9 +96,9 @@ class Page(HTMLParser):
 def test_the_page_is_whole_and_fetches_nothing() -> None:
     page = Page(render(story()))
     assert [tag for tag, _ in page.tags if tag in ("script", "link", "img", "iframe")] == []
-    assert [
-        a for _, attributes in page.tags for a in attributes if a in ("src", "href") or a.startswith("on")
-    ] == []
+    assert [a for _, attributes in page.tags for a in attributes if a == "src" or a.startswith("on")] == []
+    links = [(tag, attributes["href"]) for tag, attributes in page.tags if "href" in attributes]
+    assert links == [("a", "evaluations/run-0123456789abcdef.html")]
     assert "url(" not in render(story())
 
 

@@ -15,6 +15,9 @@ from tests.stacks.synthesis import Deployment
 IMAGE = f"sha256:{'0' * 64}"
 PARAMETERS = {
     "RunId": "run-a9b99571f4ddae14",
+    "SnapshotId": "036f6be672132e94",
+    "ContentId": "aff92a475ea7d565",
+    "Cause": "alarm",
     "SnapshotUri": "s3://bucket/snapshots/1/manifest.json",
     "PartsUri": "s3://bucket/snapshots/1/parts.manifest",
     "TrainingInstanceType": "ml.c5.xlarge",
@@ -212,3 +215,15 @@ def test_there_is_no_pipeline_before_there_is_an_image(dev: Deployment) -> None:
     assert dev.one("AWS::SageMaker::Pipeline").raw["Condition"] == "HasImage"
     assert dev.world.holds(stack, "HasImage") is False
     assert dev.world.under(stack, Image=IMAGE).holds(stack, "HasImage") is True
+
+
+def test_a_package_says_where_it_comes_from(definition: dict[str, Any]) -> None:
+    """Its run, snapshot, code and job; and every file of the report is one that evaluate writes."""
+    package = step(definition, "Register")["Arguments"]
+    metadata = package["CustomerMetadataProperties"]
+    assert metadata["SnapshotId"] == {"Get": "Parameters.SnapshotId"}
+    assert metadata["TrainingJob"] == {"Get": "Steps.Train.TrainingJobName"}
+    assert metadata["Image"].endswith(f"@{IMAGE}")
+    assert package["DriftCheckBaselines"]["ModelQuality"] == {
+        name: one for name, one in package["ModelMetrics"]["ModelQuality"].items()
+    }

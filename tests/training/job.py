@@ -95,7 +95,7 @@ class Job:
     def use(self, model: SimpleNamespace) -> None:
         self.monkeypatch.setattr(user, "_model", lambda: model)
 
-    def deliver(self, bodies: Sequence[bytes], **changes: Any) -> None:
+    def deliver(self, bodies: Sequence[bytes], created: str = "", **changes: Any) -> None:
         """Parts as a download of their S3 prefix lays them, and their manifest; changes apply to each part."""
         parts = []
         for body in bodies:
@@ -105,6 +105,7 @@ class Job:
             rows = gzip.decompress(body).count(b"\n") - 1
             parts.append({"key": key, "sha256": sha256, "rows": rows} | changes)
         manifest = {"format": 1, "id": "abc", "previous": None, "columns": list(COLUMNS), "parts": parts}
+        manifest |= {"created": created}
         self.file("processing", "snapshot", "manifest.json").write_text(json.dumps(manifest))
 
     def run(self, command: str) -> int:
@@ -119,7 +120,7 @@ class Job:
         )
         assert self.run("train") == 0
         self.archive_to("processing", "model", "model.tar.gz")
-        self.file("processing", "plan", "plan.json").write_text('{"run": "r1"}')
+        self.file("processing", "plan", "plan.json").write_text('{"run_id": "r1"}')
 
     def archive_to(self, *names: str) -> None:
         with tarfile.open(self.file(*names), "w:gz") as tar:

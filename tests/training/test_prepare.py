@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.training.job import COLUMNS, Job, Row, packed, rows_of
+from tests.training.job import COLUMNS, Job, Row, model_py, packed, rows_of
 
 Change = Callable[[list[Row]], list[Row]]
 
@@ -110,6 +110,22 @@ def one(column: str, value: str) -> Change:
     return lambda rows: [*rows[:100], rows[100] | {column: value}, *rows[101:]]
 
 
+def twice(rows: list[Row]) -> list[Row]:
+    return [*rows, *rows]
+
+
+def told_by(column: str, values: dict[str, str]) -> Change:
+    """The column says what the target is."""
+    return lambda rows: [row | {column: values[row["late"]]} for row in rows]
+
+
+def only_late_at(count: int) -> Change:
+    """Late in so many of the first rows, and as it was in the days that are held out."""
+    return lambda rows: [
+        row | {"late": str(int(number < count))} if number < 400 else row for number, row in enumerate(rows)
+    ]
+
+
 def only(count: int) -> Change:
     return lambda rows: rows[:count]
 
@@ -123,6 +139,13 @@ def only(count: int) -> Change:
         (one("heat", "hot"), "numbers of heat: got 1 that are not, the first 'hot'"),
         (one("heat", "inf"), "numbers of heat: got 1 that are not, the first 'inf'"),
         (each("wind", ""), "missing wind: got 100.0%, allowed: at most 50%"),
+        (twice, "duplicates: got 50.0%, allowed: at most 25% of the rows"),
+        (
+            told_by("place", {"0": "north", "1": "south"}),
+            "leakage: place alone: got 100.0% of the variance of late",
+        ),
+        (told_by("wind", {"0": "1.5", "1": ""}), "leakage: gaps of wind: got 100.0% of the variance of late"),
+        (only_late_at(9), "classes of late before the held-out days: got 9 of 400 rows are 1 (2.250%)"),
         (each("late", "1"), "target late: got '1', allowed: 0 and 1, both present"),
         (one("late", "2"), "target late: got '0', '1', '2', allowed: 0 and 1, both present"),
         (one("late", ""), "target late: got '', '0', '1', allowed: 0 and 1, both present"),
@@ -136,6 +159,50 @@ def test_an_unsound_table_is_refused_with_what_was_got_and_what_is_allowed(
     assert reason in job.reason("message")
     assert not job.json("checks", "checks.json")["passed"]
     assert not (job.processing / "train").exists()
+
+
+def test_a_range_in_model_py_holds_for_all_but_a_few_rows(job: Job) -> None:
+    rows = rows_of()
+    rows[0]["heat"] = "400"
+    job.use(model_py(RANGES={"heat": (0, 40)}))
+    job.deliver([packed(rows)])
+    assert job.run("prepare") == 0
+    job.deliver([packed([row | {"heat": f"{float(row['heat']) * 10}"} for row in rows])])
+    assert job.run("prepare") == 1
+    assert "range of heat: got 89.7% outside, the first '4000.0'" in job.reason("message")
+    assert "allowed: at most 1.0% outside 0 to 40" in job.reason("message")
+
+
+@pytest.mark.parametrize(
+    "ranges, reason",
+    [
+        ({"place": (0, 1)}, "RANGES names 'place', allowed are the numbers of FEATURES"),
+        ({"heat": (1, 0)}, "RANGES['heat'] is (1, 0), expected the lowest and the highest value"),
+    ],
+)
+def test_a_range_that_cannot_hold_is_refused(
+    job: Job, ranges: dict[str, tuple[int, int]], reason: str
+) -> None:
+    job.use(model_py(RANGES=ranges))
+    job.deliver([packed(rows_of())])
+    assert job.run("prepare") == 1
+    assert job.reason("message") == f"model.py: {reason}"
+
+
+def test_a_row_from_after_its_snapshot_is_refused(job: Job) -> None:
+    job.deliver(
+        [packed([*rows_of(), rows_of()[0] | {"at": "2031-01-02T00:00:00Z"}])], created="2013-01-25T00:00:00Z"
+    )
+    assert job.run("prepare") == 1
+    assert "newest at: got 2031-01-02 00:00:00+00:00, allowed: at most a day after" in job.reason("message")
+    job.deliver([packed(rows_of())], created="2013-01-25T00:00:00Z")
+    assert job.run("prepare") == 0
+
+
+def test_a_limit_comes_from_the_environment(job: Job) -> None:
+    job.monkeypatch.setenv("MAX_DUPLICATE_SHARE", "0.5")
+    job.deliver([packed(twice(rows_of()))])
+    assert job.run("prepare") == 0
 
 
 def test_a_missing_column_is_named(job: Job) -> None:

@@ -20,6 +20,7 @@ from training import paths, tables, user
 from training.artefact import Model
 from training.errors import Refused
 from training.metrics import model_quality
+from training.reference import reference
 from training.schema import Schema
 
 Vector = NDArray[np.float64]
@@ -47,6 +48,8 @@ def main() -> None:
         **model_quality(schema.task, predictions, tables.targets(test, schema)),
         "plan": json.loads(paths.processing("plan", "plan.json").read_text(encoding="utf-8")),
     }
+    if report["gate"]["passed"]:
+        report["reference"] = reference(schema, train, test, predictions).to_json()
     write("report.json", json.dumps(report, indent=1, allow_nan=False) + "\n")
     write("profile.json", profile_of(train, schema).to_json())
     print(f"heldout:loss={report['heldout_loss']:.6f}\ngate:passed={int(report['gate']['passed'])}")

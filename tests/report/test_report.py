@@ -114,7 +114,7 @@ def test_the_same_story_gives_the_same_bytes() -> None:
 
 def test_a_rehearsal_in_which_nothing_came_up_still_has_its_page() -> None:
     told = summary(passed=False, quality=None, runs=[], decisions=[])
-    empty = story(summary=told, ratios=(), moments=(), evidence=(), casts=(), roles=(), prices=())
+    empty = story(summary=told, levels=(), moments=(), evidence=(), casts=(), roles=(), prices=())
     html = render(empty)
     assert "an expectation did not hold" in html
     assert "Nothing was served" in html

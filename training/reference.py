@@ -1,6 +1,7 @@
 """What the watch holds a live model against: the loss, by day, on rows that a model like it had not seen.
 
-The held-out days are answered by the model itself; each day before them by a model that was fitted without it.
+Each day of training is answered by a model that was fitted without it. The held-out days join them only where these are
+too few: of a run that an alarm started they are the very days that raised it, and would make them the normal ones.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from domain.drift.detector import DAYS_OF_REFERENCE
 from domain.loss import LossDay, by_day, row_loss_day
 from training import tables
 from training.errors import Refused
@@ -27,7 +29,7 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Reference:
-    """`days` in order; `without` says why the days before the held-out ones are not among them, or is empty."""
+    """`days` in order; `without` says why the days of training are not among them, or is empty."""
 
     days: tuple[LossDay, ...]
     without: str = ""
@@ -43,7 +45,9 @@ def reference(schema: Schema, train: pd.DataFrame, test: pd.DataFrame, heldout_a
         answers = _answers_without_their_day(schema, train)
     except Refused as refused:
         return Reference(tuple(held_out), f"the estimator cannot be fitted on a part of the days: {refused}")
-    return Reference((*day_losses(schema, train, answers), *held_out))
+    trained_on = day_losses(schema, train, answers)
+    enough = len(trained_on) >= DAYS_OF_REFERENCE
+    return Reference(tuple(trained_on if enough else trained_on + held_out))
 
 
 def day_losses(schema: Schema, table: pd.DataFrame, answers: Vector) -> list[LossDay]:

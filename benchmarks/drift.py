@@ -109,7 +109,7 @@ def _series(pool: ProcessPoolExecutor, _years: int) -> list[Claim]:
 
 
 def _season(pool: ProcessPoolExecutor, _years: int) -> list[Claim]:
-    """The standard rehearsal's: in true order and in draws without drift, against today's alarm."""
+    """The standard rehearsal's: in true order and in draws without drift, against the alarm before."""
     table = read(ROOT / SERIES["flights"][0], "event_time", SERIES["flights"][1], name="flights")
     orders = [list(range(len(table.days))), *(shuffled(table, seed) for seed in range(DRAWS))]
     true, *draws = pool.map(season, [table] * len(orders), orders)

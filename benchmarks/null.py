@@ -6,7 +6,10 @@ own; the account around them is left out, so that twenty draws take minutes.
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ProcessPoolExecutor
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # a process a core
 
 import numpy as np
 import pandas as pd

@@ -29,7 +29,7 @@ def series(world: str, days: int, random: np.random.Generator) -> NDArray[np.flo
     """The loss beyond expectation of each day, in any unit."""
     noise = random.standard_normal(days + WARM_UP)
     if world == "skewed":
-        return np.exp(noise[WARM_UP:])
+        return np.asarray(np.exp(noise[WARM_UP:]))
     if world == "weekly":
         return noise[WARM_UP:] + np.resize(WEEK, days)
     if world.startswith("ar "):

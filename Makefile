@@ -13,7 +13,7 @@ READY := $(VENV)/ready
 # A build of the pipeline approves never, and needs no advice.
 ASK = $(if $(filter never,$(APPROVAL)),true,$(PY) -m cli.ready)
 
-.PHONY: help setup rehearse sweep test lint check-model bench bootstrap pipeline storage deploy diff destroy lock clean
+.PHONY: help setup rehearse sweep test lint check-model bench assets bootstrap pipeline storage deploy diff destroy lock clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -54,15 +54,25 @@ check-model: $(READY) ## does your model.py keep its contract? in seconds, on ma
 bench: $(READY) ## measure one claim: make bench NAME=rehearsal
 	@$(PY) -m benchmarks $(NAME)
 
+ASSETS := build/assets/lambda
+ARM := --python-platform aarch64-manylinux_2_28 --python-version 3.13
+
+assets: $(ASSETS)/requirements.txt ## fetch the locked wheels of the functions' own packages; a deploy does it
+
+$(ASSETS)/requirements.txt: lambdas/requirements.txt scripts/pack_wheels.py $(READY)
+	@rm -rf $(ASSETS)
+	@$(UV) pip install --quiet --target $(ASSETS)/packages $(ARM) --only-binary :all: --no-deps --require-hashes -r $<
+	@$(PY) -m scripts.pack_wheels $(ASSETS)/packages $< $(ASSETS)
+
 bootstrap: node_modules/.ready ## prepare your AWS account and region for the CDK, once
 	@$(ASK) --env $(ENV)
 	@$(CDK) bootstrap $(ARGS)
 
-storage: node_modules/.ready ## deploy ENV=dev's Storage alone: the image needs its repository
+storage: node_modules/.ready assets ## deploy ENV=dev's Storage alone: the image needs its repository
 	@$(ASK) --env $(ENV) $(if $(filter deploy,$(MAKECMDGOALS)),--docker)
 	@$(CDK) deploy '$(ENV)/Storage' --require-approval $(APPROVAL) $(ARGS)
 
-deploy: $(if $(IMAGE),node_modules/.ready,storage) ## deploy ENV=dev into your AWS account; with IMAGE=sha256:... nothing is built
+deploy: $(if $(IMAGE),node_modules/.ready assets,storage) ## deploy ENV=dev into your AWS account; with IMAGE=sha256:... nothing is built
 	$(if $(IMAGE),@$(ASK) --env $(ENV))
 	@digest=$${IMAGE:-$$($(PY) -m cli --env $(ENV) image)} && \
 	  training=$$($(PY) -m cli --env $(ENV) names training) && \
@@ -71,15 +81,15 @@ deploy: $(if $(IMAGE),node_modules/.ready,storage) ## deploy ENV=dev into your A
 	    while $(BUSY); do sleep 60; done; \
 	  done  # CloudFormation refuses a deploy beside a release: wait for its end, and deploy again
 
-pipeline: node_modules/.ready ## deploy the delivery pipeline into your AWS account; it deploys the rest at each push
+pipeline: node_modules/.ready assets ## deploy the delivery pipeline into your AWS account; it deploys the rest at each push
 	@$(ASK)
 	@$(CDK) deploy --require-approval $(APPROVAL) $(ARGS)
 
-diff: node_modules/.ready ## what a deploy of ENV=dev would change
+diff: node_modules/.ready assets ## what a deploy of ENV=dev would change
 	@$(ASK) --env $(ENV)
 	@$(CDK) diff '$(ENV)/*' $(ARGS)
 
-destroy: node_modules/.ready ## remove all that costs by the hour in ENV=dev; Storage, with your data, stays
+destroy: node_modules/.ready assets ## remove all that costs by the hour in ENV=dev; Storage, with your data, stays
 	@$(CDK) destroy '$(ENV)/Retraining' '$(ENV)/Monitoring' '$(ENV)/Serving' '$(ENV)/Training' $(ARGS)
 	@echo "Storage stays: data, models, ledger, images and their key. docs/upgrading.md says how to remove it."
 
@@ -89,6 +99,7 @@ LEAN := --group cdk --group config --group cli --group image --group rehearsal -
 lock: $(READY) ## write requirements.txt and requirements/*.txt anew from pyproject.toml
 	@$(UV) pip compile $(LOCK) $(LEAN) --group sdk -o requirements.txt pyproject.toml
 	@$(UV) pip compile $(LOCK) $(LEAN) -c requirements.txt -o requirements/lean.txt pyproject.toml
+	@$(UV) pip compile $(LOCK) --group function -c requirements.txt -o lambdas/requirements.txt pyproject.toml
 	@$(UV) pip compile $(LOCK) --group image -c requirements.txt -o requirements/image.txt pyproject.toml training/requirements.txt
 
 clean: ## remove what was built, not what was installed

@@ -5,10 +5,11 @@ import sys
 
 from config.schema import ConfigError
 from stacks.app import build
+from stacks.packages import NotLaidError
 
 try:
     app = build()
-except ConfigError as error:
+except (ConfigError, NotLaidError) as error:
     sys.exit(f"tideline: {error}")
 if os.environ.get("CDK_VALIDATION") != "false":
     # Loading the rules takes a second that a plain synth need not wait.

@@ -23,6 +23,7 @@ import numpy as np
 from benchmarks.process import ROOT
 from benchmarks.results import HERE, Claim, render, write
 from benchmarks.streams.delays import Delay, delays, median_hours
+from benchmarks.streams.loss_days import WORLDS, false_alarms_a_year
 from benchmarks.streams.nulls import DAYS, Start, all_rules_a_year, year
 from benchmarks.streams.replay import BY_LOSS, MONTHLY, NEVER, Played, play, retrain, shuffled
 from benchmarks.streams.rules import ADWIN, RULES
@@ -31,7 +32,7 @@ from benchmarks.streams.season import season
 from benchmarks.streams.series import Table, read
 from benchmarks.streams.worlds import NULLS, counted
 
-YEARS, DELAYS, SHUFFLES, DRAWS = 1, 2, 3, 20
+YEARS, DELAYS, SHUFFLES, DRAWS, LOSS_YEARS = 1, 2, 3, 20, 30
 STATED, FALSE = "stated rate", "days with a false alarm a year"
 LIMITS = {"mean": 6, "correlation": 6, "mix": 6, "prior": 11, "concept": 40}
 AT_ONCE = ("unit", "nulls", "unseen")
@@ -109,7 +110,7 @@ def _series(pool: ProcessPoolExecutor, _years: int) -> list[Claim]:
 
 
 def _season(pool: ProcessPoolExecutor, _years: int) -> list[Claim]:
-    """The standard rehearsal's: in true order and in draws without drift, against today's alarm."""
+    """The standard rehearsal's: in true order and in draws without drift, against the alarm before."""
     table = read(ROOT / SERIES["flights"][0], "event_time", SERIES["flights"][1], name="flights")
     orders = [list(range(len(table.days))), *(shuffled(table, seed) for seed in range(DRAWS))]
     true, *draws = pool.map(season, [table] * len(orders), orders)
@@ -124,6 +125,16 @@ def _season(pool: ProcessPoolExecutor, _years: int) -> list[Claim]:
             ratio,
             "draws",
         ),
+    ]
+
+
+def _loss(pool: ProcessPoolExecutor, _years: int) -> list[Claim]:
+    """The deployed watch, day by day, on losses that do not change."""
+    found = pool.map(false_alarms_a_year, WORLDS, [LOSS_YEARS] * len(WORLDS))
+    says = f"false alarms a year of the watch on the loss, {LOSS_YEARS} simulated years, worst length of reference"
+    return [
+        Claim(f"{says}: {world}", round(rate, 2), 1, STATED, "alarms")
+        for world, rate in zip(WORLDS, found, strict=True)
     ]
 
 
@@ -152,6 +163,7 @@ PARTS: dict[str, Callable[[ProcessPoolExecutor, int], list[Claim]]] = {
     "years": _simulated,
     "delays": _delays,
     "season": _season,
+    "loss": _loss,
     "rules": _rules,
     "speed": _speed,
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from config.trust import Bias, Checks, Decision, Gate
 from config.values import BoundaryArn, Email, Name, Part, Region, on_or_off
@@ -73,16 +73,27 @@ class Prices(Part):
 
 
 class Monitoring(Part):
+    false_alarms_per_year: Annotated[float, Field(gt=0, le=366)] = 1
+    """How many alarms a year without a change are accepted; the threshold of the evidence follows from it."""
+    min_rows: Annotated[int, Field(ge=1)] = 100
+    """Labelled rows that a day needs to be judged; one with fewer waits for the next."""
+    label_delay_days: Annotated[int, Field(ge=0, le=60)] = 1
+    """A day is judged so many days later; labels that come after that are counted then."""
     window_days: Annotated[int, Field(ge=1, le=90)] = 14
-    """Days of labels in the measured loss."""
-    min_rows: Annotated[int, Field(ge=1)] = 5000
-    """No ratio is published on fewer labelled rows than this."""
-    loss_ratio_threshold: Annotated[float, Field(gt=1)] = 1.25
-    """The alarm: measured loss over held-out loss, above this."""
+    """Days of labels in the measured loss, which informs and alarms nobody."""
     check_hour_utc: Annotated[int, Field(ge=1, le=23)] = 13
     """When the daily check runs."""
     label_lookback_days: Annotated[int, Field(ge=1, le=60)] = 7
     """Label files under an older day than this are not looked for."""
+
+    @model_validator(mode="after")
+    def _judged_while_labels_are_looked_for(self) -> Monitoring:
+        if self.label_delay_days > self.label_lookback_days:
+            raise ValueError(
+                f"label_delay_days must be label_lookback_days ({self.label_lookback_days}) or less: "
+                "labels that come later than that are not looked for"
+            )
+        return self
 
 
 class Bring(Part):

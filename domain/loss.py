@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any
 
 TASKS = ("binary", "regression")
 
@@ -58,3 +60,45 @@ def base_rate_loss(task: str, base_rate: float, targets: Sequence[float]) -> flo
     0.25
     """
     return mean_loss(task, [base_rate] * len(targets), targets)
+
+
+def micro_loss(loss: float) -> int:
+    """A loss in whole millionths: sums of them do not depend on their order."""
+    return round(loss * 1e6)
+
+
+@dataclass(frozen=True, order=True)
+class LossDay:
+    """The labelled rows of requests of one UTC day: how many, their loss and what the answers led to expect of it.
+
+    Both sums are whole millionths, so that parts of a day add up in any order.
+    """
+
+    day: str
+    """yyyy-mm-dd, of the request; when its label came does not matter."""
+    rows: int
+    micro_loss: int
+    micro_expected: int
+
+    def to_list(self) -> list[Any]:
+        return list(astuple(self))
+
+
+def by_day(parts: Iterable[LossDay]) -> list[LossDay]:
+    """One entry a day, in the order of the days.
+
+    >>> by_day([LossDay("2013-03-02", 1, 10, 4), LossDay("2013-03-01", 1, 1, 1), LossDay("2013-03-02", 2, 20, 8)])[1]
+    LossDay(day='2013-03-02', rows=3, micro_loss=30, micro_expected=12)
+    """
+    sums: dict[str, list[int]] = {}
+    for part in parts:
+        total = sums.setdefault(part.day, [0, 0, 0])
+        for i, number in enumerate((part.rows, part.micro_loss, part.micro_expected)):
+            total[i] += number
+    return [LossDay(day, *sums[day]) for day in sorted(sums)]
+
+
+def row_loss_day(task: str, day: str, prediction: float, target: float) -> LossDay:
+    """One labelled row as a part of its day. Raises as `row_loss` does, and OverflowError if the loss is not finite."""
+    loss, expected = row_loss(task, prediction, target), expected_loss(task, prediction)
+    return LossDay(day, 1, micro_loss(loss), micro_loss(expected))

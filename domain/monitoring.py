@@ -1,18 +1,20 @@
-"""The measured loss of the live model against its held-out loss. PSI per feature stands beside it as information."""
+"""What a day's check publishes and reports: evidence, on which the alarm looks, and what informs people."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
 from typing import Any
 
+from domain.loss import LossDay, by_day
 from domain.names import Metric
 from domain.snapshot import Part
 
 
 @dataclass(frozen=True)
 class LossWindow:
-    """Labelled rows of one model over the last days on which labels came. `loss` is None below `min_rows`."""
+    """Labelled rows of one model over its last days that have labels. `loss` is None below `min_rows`."""
 
     model: str
     days: int
@@ -27,23 +29,51 @@ class LossWindow:
 
 
 def loss_window(
-    parts: Sequence[Part], *, model: str, heldout_loss: float, window_days: int, min_rows: int
+    days: Sequence[LossDay], *, model: str, heldout_loss: float, window_days: int, min_rows: int
 ) -> LossWindow:
-    """Sum the loss of `model` over its last `window_days` days with labels.
+    """Sum the loss of the last `window_days` of a model's days with labels."""
+    window = days[-window_days:]
+    rows, micro = sum(day.rows for day in window), sum(day.micro_loss for day in window)
+    loss = micro / rows / 1e6 if rows >= min_rows else None
+    return LossWindow(model, len(window), rows, loss, heldout_loss)
+
+
+def loss_days(parts: Sequence[Part], *, model: str) -> list[LossDay]:
+    """The labelled days of `model`, whatever file and day their labels came in.
 
     The sums are whole millionths, so neither order nor retries change the answer.
     """
-    days: dict[str, list[int]] = {}
-    for part in parts:
-        if model in part.loss:
-            total = days.setdefault(part.label_day, [0, 0])
-            total[0] += part.loss[model][0]
-            total[1] += part.loss[model][1]
-    window = [days[day] for day in sorted(days)[-window_days:]]
-    rows = sum(n for n, _ in window)
-    micro = sum(m for _, m in window)
-    loss = micro / rows / 1e6 if rows >= min_rows else None
-    return LossWindow(model, len(window), rows, loss, heldout_loss)
+    return by_day(day for part in parts for day in part.loss.get(model, ()))
+
+
+def closed_days(days: Sequence[LossDay], *, since: str, today: date, label_delay_days: int) -> list[LossDay]:
+    """The days from a release on whose labels had their time: `since` is ISO 8601, what came before is not counted.
+
+    >>> days = [LossDay(f"2013-03-0{n}", 9, 0, 0) for n in (1, 2, 3, 4)]
+    >>> closed = closed_days(days, since="2013-03-02T13:26:00Z", today=date(2013, 3, 4), label_delay_days=1)
+    >>> [day.day for day in closed]
+    ['2013-03-02', '2013-03-03']
+    """
+    last = (today - timedelta(days=label_delay_days)).isoformat()
+    return [day for day in days if since[:10] <= day.day <= last]
+
+
+@dataclass(frozen=True)
+class LossEvidence:
+    """That the live model is worse than its reference: `level` is 0 without any and 1 where it alarms.
+
+    `young` says why nothing can alarm yet; it is empty otherwise.
+    """
+
+    level: float
+    value: float
+    threshold: float | None
+    windows: int
+    """Closed windows of the live model."""
+    reference_windows: int
+    since: str | None
+    """The first day that the evidence counts from."""
+    young: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,7 +86,7 @@ class Traffic:
     psi: Mapping[str, float]
 
 
-def metrics(window: LossWindow | None, traffic: Traffic) -> dict[str, float]:
+def metrics(window: LossWindow | None, evidence: LossEvidence | None, traffic: Traffic) -> dict[str, float]:
     """What is published: a few aggregates, since each custom metric costs; per-feature values go to the report."""
     values: dict[str, float] = {
         Metric.CAPTURED_ROWS: traffic.rows,
@@ -64,6 +94,8 @@ def metrics(window: LossWindow | None, traffic: Traffic) -> dict[str, float]:
     }
     if traffic.psi:
         values[Metric.MAX_PSI] = max(traffic.psi.values())
+    if evidence:
+        values[Metric.LOSS_EVIDENCE] = evidence.level
     if window:
         values[Metric.LABELLED_ROWS] = window.rows
         if window.loss is not None:
@@ -73,7 +105,7 @@ def metrics(window: LossWindow | None, traffic: Traffic) -> dict[str, float]:
     return values
 
 
-def report(window: LossWindow | None, traffic: Traffic) -> dict[str, Any]:
+def report(window: LossWindow | None, evidence: LossEvidence | None, traffic: Traffic) -> dict[str, Any]:
     """The day's findings as JSON, the features in order of their PSI."""
     body: dict[str, Any] = {
         "day": traffic.day,
@@ -92,4 +124,6 @@ def report(window: LossWindow | None, traffic: Traffic) -> dict[str, Any]:
             "heldout": window.heldout_loss,
             "ratio": window.ratio,
         }
+    if evidence:
+        body["evidence"] = asdict(evidence)
     return body

@@ -19,9 +19,14 @@ WAIT_STAGE, WAIT_ACTION = "Wait", "Release"
 """The approval action of the delivery pipeline that `record_release` and `reconcile` answer."""
 
 
+WITHOUT_WHEELS = "TIDELINE_WITHOUT_WHEELS"
+"""In the environment of a synth: code without the wheels that it needs, for a local account that has them itself."""
+
+
 class Metric:
     """What the code publishes under METRIC_NAMESPACE, each with the one dimension DEPLOYMENT_DIMENSION."""
 
+    LOSS_EVIDENCE = "LossEvidence"
     LOSS_RATIO = "LossRatio"
     LABELLED_LOSS = "LabelledLoss"
     LABELLED_ROWS = "LabelledRows"
@@ -31,6 +36,7 @@ class Metric:
 
 
 METRIC_UNITS = {
+    Metric.LOSS_EVIDENCE: "None",
     Metric.LOSS_RATIO: "None",
     Metric.LABELLED_LOSS: "None",
     Metric.LABELLED_ROWS: "Count",

@@ -118,6 +118,8 @@ class CheckDriftSettings(Settings):
     ledger_table: str
     kms_key_arn: str
     endpoint_name: OwnName
+    false_alarms_per_year: float
+    label_delay_days: int
     window_days: int
     min_rows: int
 

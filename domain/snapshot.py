@@ -7,15 +7,15 @@ import gzip
 import hashlib
 import io
 import json
-import math
 import zlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from domain.capture import Exchange, Truth
 from domain.events import iso
-from domain.loss import row_loss
+from domain.loss import LossDay, by_day, row_loss_day
 from domain.names import Prefix
 
 FORMAT = 1
@@ -35,7 +35,7 @@ class Schema:
 
 @dataclass(frozen=True)
 class Part:
-    """One immutable object of rows. `loss` is, per model stamp, [rows, summed loss in millionths]."""
+    """One immutable object of rows. `loss` is, per model stamp, the loss by day of the requests that it answered."""
 
     key: str
     version_id: str
@@ -44,7 +44,7 @@ class Part:
     first_time: str
     last_time: str
     label_day: str = ""
-    loss: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    loss: Mapping[str, tuple[LossDay, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,7 @@ class Manifest:
 
     def to_json(self) -> str:
         body = {"format": FORMAT, "id": self.id, "rows": self.rows, **asdict(self)}
+        body["parts"] = [{**asdict(part), "loss": _told(part.loss)} for part in self.parts]
         return json.dumps(body, sort_keys=True, indent=1)
 
     def to_download(self, bucket: str) -> str:
@@ -93,7 +94,14 @@ class Manifest:
         if raw["format"] != FORMAT:
             raise ValueError(f"snapshot manifest: got format {raw['format']}; this code reads {FORMAT}")
         parts = tuple(
-            Part(**{**part, "loss": {model: (rows, micro) for model, (rows, micro) in part["loss"].items()}})
+            Part(
+                **{
+                    **part,
+                    "loss": {
+                        model: tuple(LossDay(*day) for day in days) for model, days in part["loss"].items()
+                    },
+                }
+            )
             for part in raw["parts"]
         )
         return cls(
@@ -107,12 +115,16 @@ class Manifest:
         )
 
 
+def _told(loss: Mapping[str, tuple[LossDay, ...]]) -> dict[str, list[list[Any]]]:
+    return {model: [day.to_list() for day in days] for model, days in loss.items()}
+
+
 @dataclass(frozen=True)
 class Joined:
     """Captured rows that got their label, as table rows, and what they say of each model's loss."""
 
     rows: tuple[tuple[str, ...], ...]
-    loss: Mapping[str, tuple[int, int]]
+    loss: Mapping[str, tuple[LossDay, ...]]
     unmatched: int
     bad_labels: int
 
@@ -121,15 +133,14 @@ def table_columns(schema: Schema) -> tuple[str, ...]:
     return (schema.time, *schema.features, schema.target, *META_COLUMNS)
 
 
-def _loss(task: str, prediction: float, label: str) -> float | None:
+def _loss(task: str, exchange: Exchange, row: int, label: str) -> LossDay | None:
     """The row's loss, or None where the label is none or is not one of this task."""
     if "_" in label or not label.isascii():  # a number to Python, not to a table's reader
         return None
     try:
-        loss = row_loss(task, prediction, float(label))
-    except (ValueError, OverflowError):
+        return row_loss_day(task, f"{exchange.at:%Y-%m-%d}", exchange.predictions[row], float(label))
+    except (ValueError, OverflowError):  # round() of a loss that is not finite
         return None
-    return loss if math.isfinite(loss) else None
 
 
 def _last_answers(exchanges: Iterable[Exchange]) -> dict[str, Exchange]:
@@ -162,7 +173,7 @@ def join(
     """
     known = _last_answers(exchanges)
     rows: list[tuple[str, ...]] = []
-    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    losses: dict[str, list[LossDay]] = defaultdict(list)
     unmatched = bad = 0
     for truth in {truth.inference_id: truth for truth in truths}.values():
         exchange = known.get(truth.inference_id)
@@ -175,22 +186,15 @@ def join(
         ):
             if (exchange.inference_id, str(i)) in taken:
                 continue
-            loss = _loss(schema.task, prediction, label)
+            loss = _loss(schema.task, exchange, i, label)
             if loss is None:
                 bad += label != ""
                 continue
             meta = (exchange.inference_id, str(i), exchange.model, repr(prediction))
             rows.append((iso(exchange.at), *cells, label, *meta))
-            total = sums[exchange.model]
-            total[0] += 1
-            total[1] += micro_loss(loss)
-    loss_by_model = {model: (n, micro) for model, (n, micro) in sorted(sums.items())}
+            losses[exchange.model].append(loss)
+    loss_by_model = {model: tuple(by_day(found)) for model, found in sorted(losses.items())}
     return Joined(tuple(sorted(rows)), loss_by_model, unmatched, bad)
-
-
-def micro_loss(loss: float) -> int:
-    """A loss in whole millionths: sums of them do not depend on their order."""
-    return round(loss * 1e6)
 
 
 def encode_part(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
@@ -213,7 +217,7 @@ def describe_part(
     version_id: str,
     time: str,
     label_day: str = "",
-    loss: Mapping[str, tuple[int, int]] | None = None,
+    loss: Mapping[str, tuple[LossDay, ...]] | None = None,
 ) -> tuple[Part, tuple[str, ...]]:
     """What the manifest says of an object of rows, and its columns.
 

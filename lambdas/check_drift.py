@@ -1,4 +1,4 @@
-"""Once a day: the live model's loss on the labels that came, and how yesterday's traffic differs from training."""
+"""Once a day: the evidence against the live model on the labels that came, and how yesterday's traffic differs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from domain.capture import parse_capture
-from domain.monitoring import LossWindow, Traffic, loss_window, metrics, report
+from domain.drift.loss_watch import loss_evidence
+from domain.loss import LossDay
+from domain.monitoring import (
+    LossEvidence,
+    LossWindow,
+    Traffic,
+    closed_days,
+    loss_days,
+    loss_window,
+    metrics,
+    report,
+)
 from domain.names import DEPLOYMENT_DIMENSION, METRIC_NAMESPACE, METRIC_UNITS, VARIANT, Prefix
 from domain.profile import Profile
 from domain.releases import Champion
@@ -26,12 +37,14 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if champion is None:
         return {"day": None, "reason": "no model is live"}
     traffic = _traffic(settings, champion, now - timedelta(days=1))
-    window = _window(settings, ledger, champion)
-    findings = report(window, traffic)
+    days = _labelled_days(settings, ledger, champion)
+    window = None if days is None else _window(settings, champion, days)
+    evidence = _evidence(settings, champion, days or [], now)
+    findings = report(window, evidence, traffic)
     body = json.dumps(findings, indent=1).encode()
     key = f"{Prefix.MONITOR}{traffic.day}.json"
     aws.write(aws.client("s3"), settings.artefacts_bucket, key, body, kms_key_arn=settings.kms_key_arn)
-    _publish(settings, metrics(window, traffic), now)
+    _publish(settings, metrics(window, evidence, traffic), now)
     aws.log("drift checked", **findings)
     return findings
 
@@ -52,14 +65,33 @@ def _traffic(settings: CheckDriftSettings, champion: Champion, day: datetime) ->
     return Traffic(f"{day:%Y-%m-%d}", counts.rows, skipped, psi)
 
 
-def _window(settings: CheckDriftSettings, ledger: Ledger, champion: Champion) -> LossWindow | None:
+def _labelled_days(settings: CheckDriftSettings, ledger: Ledger, champion: Champion) -> list[LossDay] | None:
+    """The live model's days, from the last snapshot; None before there is one."""
     latest = ledger.latest_snapshot()
     if latest is None:
         return None
     key = f"{Prefix.SNAPSHOTS}{latest['id']}/manifest.json"
     manifest = Manifest.from_json(aws.read(aws.client("s3"), settings.data_bucket, key).decode())
+    return loss_days(manifest.parts, model=champion.package_arn)
+
+
+def _evidence(
+    settings: CheckDriftSettings, champion: Champion, days: list[LossDay], now: datetime
+) -> LossEvidence:
+    """Anew from the release on, against the days that its package brought along."""
+    brought = json.loads(aws.read_uri(aws.client("s3"), champion.report_uri))["reference"]
+    delay = settings.label_delay_days
+    return loss_evidence(
+        [LossDay(*day) for day in brought["days"]],
+        closed_days(days, since=champion.since, today=now.date(), label_delay_days=delay),
+        min_rows=settings.min_rows,
+        false_alarms_per_year=settings.false_alarms_per_year,
+    )
+
+
+def _window(settings: CheckDriftSettings, champion: Champion, days: list[LossDay]) -> LossWindow:
     return loss_window(
-        manifest.parts,
+        days,
         model=champion.package_arn,
         heldout_loss=champion.heldout_loss,
         window_days=settings.window_days,

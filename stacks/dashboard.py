@@ -63,7 +63,6 @@ class Dashboard(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         names = Names(config.name, config.environment)
-        threshold = config.monitoring.loss_ratio_threshold
         dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=names.dashboard)
         dashboard.add_widgets(
             cloudwatch.TextWidget(
@@ -94,17 +93,21 @@ class Dashboard(Construct):
         )
         dashboard.add_widgets(
             _graph(
-                "Measured loss over held-out loss",
-                [own_metric(names, Metric.LOSS_RATIO)],
-                label="ratio",
-                line=(threshold, f"alarm above {threshold:g}"),
+                "Evidence that the model got worse",
+                [own_metric(names, Metric.LOSS_EVIDENCE)],
+                label="evidence, as a share of the threshold",
+                line=(1, f"alarm: {config.monitoring.false_alarms_per_year:g} false ones a year are stated"),
             ),
             _graph(
                 "Largest PSI of a feature (information)", [own_metric(names, Metric.MAX_PSI)], label="PSI"
             ),
         )
         dashboard.add_widgets(
-            _graph("Measured loss", [own_metric(names, Metric.LABELLED_LOSS)], label="loss per labelled row"),
+            _graph(
+                "Measured loss, and over held-out loss (information)",
+                [own_metric(names, m) for m in (Metric.LABELLED_LOSS, Metric.LOSS_RATIO)],
+                label="loss per labelled row, ratio",
+            ),
             _graph(
                 "Rows captured a day, labelled in the window, lines put aside",
                 [

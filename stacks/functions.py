@@ -33,13 +33,17 @@ DELIVERY_ATTEMPTS = 185
 """How often EventBridge tries within its 24 hours, its most; after that the event lies in the dead letters."""
 
 
-def lambda_package(root: Path = ROOT) -> lambda_.Code:
-    """domain/, lambdas/ and the price tables, straight from the repository: no build step, one asset for all."""
+def lambda_package(root: Path = ROOT, *, more: tuple[str, ...] = ()) -> lambda_.Code:
+    """domain/, lambdas/ and the price tables, straight from the repository: no build step, one asset for all.
+
+    `more` are files beside the Python code, which the others need not.
+    """
     allowed = [line for path in PACKAGED for line in (f"!{path}", f"!{path}/**")]
+    rest = ["lambdas/*.txt", *(f"!{path}" for path in more), "**/__pycache__", "**/*.pyc"]
     return lambda_.Code.from_asset(
         str(root),
         ignore_mode=IgnoreMode.GIT,
-        exclude=["*", "!config", "config/*", *allowed, "**/__pycache__", "**/*.pyc"],
+        exclude=["*", "!config", "config/*", *allowed, *rest],
     )
 
 
@@ -84,6 +88,7 @@ class PythonFunction(Construct):
         key: kms.IKey,
         timeout: Duration | None = None,
         memory_mib: int = 256,
+        code: lambda_.Code | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         name = Names(config.name, config.environment).function(handler)
@@ -98,7 +103,7 @@ class PythonFunction(Construct):
             runtime=PYTHON,
             architecture=lambda_.Architecture.ARM_64,
             handler=f"lambdas.{handler}.handler",
-            code=lambda_package(),
+            code=code or lambda_package(),
             environment=settings.to_env(),
             environment_encryption=key,
             role=self.role,

@@ -14,6 +14,7 @@ from domain.names import METRIC_NAMESPACE, Metric, Names, Prefix
 from domain.settings import CheckDriftSettings
 from stacks.dashboard import Dashboard, endpoint_metric, own_metric
 from stacks.functions import PythonFunction
+from stacks.packages import package_with_wheels
 from stacks.people import people_topic
 from stacks.permissions import allow_metrics
 from stacks.storage import StorageStack
@@ -49,12 +50,15 @@ class MonitoringStack(Stack):
                 ledger_table=storage.ledger.table_name,
                 kms_key_arn=storage.key.key_arn,
                 endpoint_name=endpoint,
+                false_alarms_per_year=monitoring.false_alarms_per_year,
+                label_delay_days=monitoring.label_delay_days,
                 window_days=monitoring.window_days,
                 min_rows=monitoring.min_rows,
             ),
             key=storage.key,
             timeout=Duration.minutes(10),
             memory_mib=1024,
+            code=package_with_wheels(),
         )
         function.allow(["s3:ListBucket"], [storage.capture.bucket_arn])
         function.allow(
@@ -74,18 +78,20 @@ class MonitoringStack(Stack):
         return function
 
     def _loss_alarm(self) -> cloudwatch.Alarm:
-        threshold = self.config.monitoring.loss_ratio_threshold
+        rate = self.config.monitoring.false_alarms_per_year
         return cloudwatch.Alarm(
             self,
             "Loss",
             alarm_name=f"{self.names.deployment}-loss",
             alarm_description=(
-                f"The live model's loss on labelled traffic is more than {threshold:g} times its held-out loss. "
-                "Runbook: docs/runbooks/loss.md"
+                "The live model loses more on labelled traffic than its training and its own answers led to expect, "
+                f"day after day; without any change that is said {rate:g} times a year at most. It should be trained "
+                "anew: `retrain` decides, the gate judges the new model. Look first whether labels and features are "
+                "sound. Runbook: docs/runbooks/loss.md"
             ),
-            metric=own_metric(self.names, Metric.LOSS_RATIO),
-            threshold=threshold,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            metric=own_metric(self.names, Metric.LOSS_EVIDENCE),
+            threshold=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             evaluation_periods=1,
             # One value a day: between two of them the alarm keeps its state.
             treat_missing_data=cloudwatch.TreatMissingData.IGNORE,

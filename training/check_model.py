@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from training import user
 from training.artefact import Model
 from training.errors import Refused
+from training.fitting import fit, predict
 from training.schema import Schema
-from training.train import check_parity, fit, predict, to_onnx
+from training.train import check_parity, to_onnx
 
 ROWS = 1000
 MISSING_SHARE = 0.05

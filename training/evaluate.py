@@ -24,6 +24,7 @@ from training.importance import permutation_importance
 from training.losses import RowLosses
 from training.metrics import model_quality
 from training.page import page
+from training.reference import reference
 from training.resampling import numbered
 from training.schema import Schema
 
@@ -55,6 +56,8 @@ def main() -> None:
         "importance": permutation_importance(tables.features(test, schema), targets, challenger.predict),
         "plan": json.loads(paths.processing("plan", "plan.json").read_text(encoding="utf-8")),
     }
+    if report["gate"]["passed"]:
+        report["reference"] = reference(schema, train, test, predictions).to_json()
     write("report.json", json.dumps(report, indent=1, allow_nan=False) + "\n")
     write("report.html", page(report, measured.report, read_checks()))
     write("bias.json", json.dumps(measured.report, indent=1, allow_nan=False) + "\n")

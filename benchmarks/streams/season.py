@@ -1,6 +1,6 @@
 """The season of the standard rehearsal by its loss alone: 59 days of training, then 1 March to 15 July.
 
-Our evidence on the loss beyond expectation beside the alarm of today: the mean loss of 14 days at more than 1.25
+Our evidence on the loss beyond expectation beside the alarm before: the mean loss of 14 days at more than 1.25
 times the loss of the last 14 days of training.
 """
 

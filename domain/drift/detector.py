@@ -108,8 +108,11 @@ def fit(
     *,
     window_hours: int,
     false_alarms_per_year: float,
+    tolerance: float = TOLERANCE,
 ) -> Detector:
     """The detector that these reference windows give; `values` is (windows, signals), NaN where unknown.
+
+    `tolerance` is in standard errors of the reference's mean.
 
     Raises TooYoungError below four weeks: season and scale cannot be told from drift yet.
     """
@@ -129,9 +132,9 @@ def fit(
         variances.append(long_run_variance(own_scores(left), lags))
     named = tuple(signals[j] for j in kept)
     variance = np.array(variances)
-    tolerance = TOLERANCE * np.sqrt(variance / np.array([len(pool) for pool in pools]))
+    errors = np.sqrt(variance / np.array([len(pool) for pool in pools]))
     one_sided = np.array([signal.one_sided for signal in named])
-    bets = evidences.betting(_masses(named), one_sided, tolerance, variance)
+    bets = evidences.betting(_masses(named), one_sided, tolerance * errors, variance)
     hours = windows[-1].last - windows[0].first + 1
     threshold = HOURS_A_YEAR * len(windows) / hours / false_alarms_per_year
     return Detector(kept, named, tuple(seasons), tuple(pools), bets, hourly, threshold)

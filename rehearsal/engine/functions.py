@@ -6,10 +6,11 @@ import json
 import os
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from rehearsal.engine import embedded_metrics, function_roles, roles, service_metrics
+from rehearsal.engine import embedded_metrics, function_packages, function_roles, roles, service_metrics
 from rehearsal.engine.account import Unsupported
 from rehearsal.engine.function_roles import LAMBDA
 from rehearsal.engine.moto_seams import functions as seam
@@ -192,10 +193,18 @@ def _environment(account: Account, function: Function, pool: WorkerPool) -> dict
         "AWS_LAMBDA_FUNCTION_VERSION": function.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
         "AWS_REGION": account.region,
-        "LAMBDA_TASK_ROOT": str(unzip(function.code, pool.directory)),
+        "LAMBDA_TASK_ROOT": str(_code(account, function, pool)),
         "_HANDLER": function.handler,
         "TZ": "UTC",
     }
+
+
+def _code(account: Account, function: Function, pool: WorkerPool) -> Path:
+    directory = unzip(function.code, pool.directory)
+    packages = function_packages.provide(directory, function.handler)
+    if packages:
+        account.journal.write("note", what=f"{function.name} runs with this machine's {', '.join(packages)}")
+    return directory
 
 
 def _log(account: Account, function: Function, stream: str, lines: list[str]) -> None:

@@ -25,7 +25,7 @@ def render(story: Story) -> str:
     )
     environment.filters["pretty"] = pretty
     environment.filters["number"] = number
-    drawing = draw(story.start, story.end, story.ratios, story.threshold, story.moments)
+    drawing = draw(story.start, story.end, story.levels, story.moments)
     return environment.get_template("page.html.j2").render(
         story=story, summary=story.summary, drawing=drawing
     )

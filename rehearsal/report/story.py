@@ -42,8 +42,9 @@ class Story:
     columns: tuple[dict[str, Any], ...]
     start: datetime
     end: datetime
-    ratios: tuple[tuple[datetime, float], ...]
-    threshold: float
+    levels: tuple[tuple[datetime, float], ...]
+    """The evidence of each day; 1 is the threshold."""
+    false_alarms_per_year: float
     moments: tuple[Moment, ...]
     evidence: tuple[tuple[str, str, str], ...]
     casts: tuple[Cast, ...]
@@ -65,8 +66,8 @@ def tell(outcome: Outcome, summary: dict[str, Any], inference: dict[str, Any]) -
         columns=tuple(inference.get("columns", ())),
         start=outcome.scenario.start,
         end=outcome.scenario.end,
-        ratios=tuple((_utc(at), ratio) for at, ratio in states.ratios(outcome)),
-        threshold=deployment.config.monitoring.loss_ratio_threshold,
+        levels=tuple((_utc(at), level) for at, level in states.levels(outcome)),
+        false_alarms_per_year=deployment.config.monitoring.false_alarms_per_year,
         moments=tuple(moments(deployment, summary)),
         evidence=tuple(
             (stamp(entry), entry.kind, told(entry)) for entry in journal.entries if _worth_a_line(entry)

@@ -1,4 +1,4 @@
-"""The timeline as coordinates: loss ratio against its threshold, with what happened marked on it."""
+"""The timeline as coordinates: evidence against its threshold, with what happened marked on it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 16, 64, 40
 MARK_ROWS = 3
 ROW_HEIGHT = 15
 TICKS = 8
+THRESHOLD = 1.0
+"""Evidence is told as a share of its threshold."""
 MIN_GAP = 34
 """Pixels between two marks of a row, so that none hides another."""
 
@@ -50,7 +52,7 @@ class Timeline:
     red: tuple[tuple[float, float], ...]
     marks: tuple[Mark, ...]
     dates: tuple[Tick, ...]
-    ratios: tuple[Tick, ...]
+    levels: tuple[Tick, ...]
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
@@ -61,7 +63,7 @@ class Timeline:
 
 @dataclass(frozen=True)
 class Scale:
-    """From a time and a ratio to pixels."""
+    """From a time and a level of evidence to pixels."""
 
     start: datetime
     end: datetime
@@ -71,34 +73,33 @@ class Scale:
         share = (at - self.start) / (self.end - self.start)
         return round(LEFT + min(1.0, max(0.0, share)) * (WIDTH - LEFT - RIGHT), 1)
 
-    def y(self, ratio: float) -> float:
-        share = min(1.0, max(0.0, ratio / self.highest))
+    def y(self, level: float) -> float:
+        share = min(1.0, max(0.0, level / self.highest))
         return round(HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM), 1)
 
 
 def draw(
     start: datetime,
     end: datetime,
-    ratios: Sequence[tuple[datetime, float]],
-    threshold: float,
+    levels: Sequence[tuple[datetime, float]],
     moments: Sequence[Moment],
 ) -> Timeline:
-    """Lay the story out; ratios above three thresholds are cut at the top, their number is in the tooltip."""
+    """Lay the story out; levels above three thresholds are cut at the top, their number is in the tooltip."""
     first = min([start, *(moment.at for moment in moments)])
     last = max([end, first + timedelta(days=1), *(moment.at for moment in moments)])
-    peak = max([threshold, *(ratio for _, ratio in ratios)])
-    scale = Scale(first, last, min(peak, 3 * threshold) * 1.08)
+    peak = max([THRESHOLD, *(level for _, level in levels)])
+    scale = Scale(first, last, min(peak, 3 * THRESHOLD) * 1.08)
     points = tuple(
-        Mark(scale.x(at), scale.y(ratio), 0, "ratio", f"{at:%Y-%m-%d}: {ratio:.3f}") for at, ratio in ratios
+        Mark(scale.x(at), scale.y(level), 0, "level", f"{at:%Y-%m-%d}: {level:.3f}") for at, level in levels
     )
     return Timeline(
         line=" ".join(f"{point.x},{point.y}" for point in points),
         points=points,
-        threshold_y=scale.y(threshold),
+        threshold_y=scale.y(THRESHOLD),
         red=_red(moments, scale, last),
         marks=_marks(moments, scale),
         dates=_dates(first, last, scale),
-        ratios=_levels(scale),
+        levels=_levels(scale),
     )
 
 

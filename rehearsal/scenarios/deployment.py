@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from config.schema import Config
-from domain.names import Names, Prefix
+from domain.names import WITHOUT_WHEELS, Names, Prefix
 from rehearsal.engine import Account, images
 from rehearsal.engine.cloudformation import assembly
 
@@ -26,6 +26,7 @@ def synthesise(outdir: Path, repository: Path = ROOT) -> Path:
         **os.environ,
         "CDK_OUTDIR": str(outdir.resolve()),
         "CDK_CONTEXT_JSON": json.dumps(settings["context"]),
+        WITHOUT_WHEELS: "yes",  # functions run with this machine's packages
         "CDK_VALIDATION": "false",  # `make test` runs the rules; a rehearsal need not run them again
     }
     done = subprocess.run(

@@ -63,11 +63,11 @@ def _watch(report: dict[str, Any]) -> str | None:
     """Once a week, what the daily check finds."""
     if date.fromisoformat(report["day"]).weekday() != MONDAY:
         return None
-    loss, psi = report.get("loss"), report["psi"]
-    measured = f"{loss['ratio']:.2f} of held-out" if loss and loss["ratio"] else "too few labels yet"
-    rows = loss["labelled_rows"] if loss else 0
+    loss, evidence, psi = report.get("loss"), report["evidence"], report["psi"]
+    measured = f"{loss['ratio']:.2f} of held-out" if loss and loss["ratio"] else "of too few labels yet"
+    against = "too young" if evidence["young"] else f"evidence {evidence['level']:.2f} of 1"
     furthest = next(iter(psi.items()), ("none", 0.0))
-    return f"loss {measured} over {rows:,} labelled rows; largest PSI: {furthest[0]} {furthest[1]:.2f}"
+    return f"{against}; loss {measured}; largest PSI: {furthest[0]} {furthest[1]:.2f}"
 
 
 def _dead_letter(facts: dict[str, Any]) -> str:

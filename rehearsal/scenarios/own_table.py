@@ -52,8 +52,8 @@ def _tell(prepared: Prepared, config: Config, repository: Path, console: Console
     console.print(table, markup=False, highlight=False)
     watch = config.monitoring
     console.print(
-        f"held out {config.gate.holdout_days} days; measured loss over {watch.window_days} days with labels, from "
-        f"{watch.min_rows} rows on; red above {watch.loss_ratio_threshold} times the held-out loss\n"
+        f"held out {config.gate.holdout_days} days; a day is judged from {watch.min_rows} labelled rows on, "
+        f"fewer wait for the next; red at {watch.false_alarms_per_year:g} false alarms a year\n"
         f"Its model.py and configuration: {repository / 'training' / 'model.py'}, {repository / 'config'}\n",
         markup=False,
         highlight=False,

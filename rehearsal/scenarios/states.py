@@ -1,4 +1,4 @@
-"""Do the alarms say what happened? Their states against the journal, the loss alarm against the ratios."""
+"""Do the alarms say what happened? Their states against the journal, the loss alarm against the evidence."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ def disagreements(outcome: Outcome) -> Iterator[str]:
             if state != told.get(name, UNTOLD):
                 yield f"{name} is {state}, the journal last said {told.get(name, UNTOLD)}"
             if name == f"{prefix}loss":
-                yield from _loss(outcome, name, float(alarm["Threshold"]))
+                yield from _loss(outcome, name)
 
 
-def _loss(outcome: Outcome, name: str, threshold: float) -> Iterator[str]:
+def _loss(outcome: Outcome, name: str) -> Iterator[str]:
     fired = any(
         entry.facts["alarm"] == name and entry.facts["new"] == "ALARM"
         for entry in outcome.deployment.account.journal.of("alarm")
     )
-    highest = max((ratio for _, ratio in ratios(outcome)), default=0.0)
-    if fired != (highest > threshold):
-        yield f"{name} {'fired' if fired else 'never fired'}, the highest ratio was {highest:.4f} of {threshold:g}"
+    highest = max((level for _, level in levels(outcome)), default=0.0)
+    if fired != (highest >= 1):
+        yield f"{name} {'fired' if fired else 'never fired'}, the highest evidence was {highest:.4f} of 1"
 
 
-def ratios(outcome: Outcome) -> Iterator[tuple[str, float]]:
-    """Each day's measured loss over held-out loss, as `check_drift` answered when its schedule ran it."""
+def levels(outcome: Outcome) -> Iterator[tuple[str, float]]:
+    """Each day's evidence, 1 being the threshold, as `check_drift` answered when its schedule ran it."""
     function = outcome.deployment.names.function("check_drift")
     for entry in outcome.deployment.account.journal.of("invocation"):
         result = entry.facts.get("result")
         if entry.facts["function"] == function and isinstance(result, dict):
-            ratio = (result.get("loss") or {}).get("ratio")
-            if ratio is not None:
-                yield f"{entry.time:%Y-%m-%dT%H:%M:%SZ}", ratio
+            level = (result.get("evidence") or {}).get("level")
+            if level is not None:
+                yield f"{entry.time:%Y-%m-%dT%H:%M:%SZ}", level

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from domain.names import WITHOUT_WHEELS
 from rehearsal.engine import Account
 from rehearsal.engine.delivery import builds, cdk, docker, sleep
 from rehearsal.engine.delivery.build_run import Machine
@@ -23,6 +24,7 @@ NOT_RUN = {
 }
 SYNTH = {
     "CDK_VALIDATION": "false",
+    WITHOUT_WHEELS: "yes",
     "JSII_RUNTIME_PACKAGE_CACHE_ROOT": os.environ.get(
         "JSII_RUNTIME_PACKAGE_CACHE_ROOT", str(Path.home() / ".cache" / "aws" / "jsii" / "package-cache")
     ),
@@ -145,13 +147,16 @@ def use_this_machine(account: Account, engine: str = "") -> None:
 
 
 def _install(checkout: Path) -> None:
-    """What `make setup` and `npm ci` would install, from what is here already."""
+    """What `make setup`, `npm ci` and `make assets` would install, from what is here already."""
     environment = checkout / ".venv"
     environment.mkdir()
     for entry in Path(sys.prefix).iterdir():
         if entry.name != "ready":
             (environment / entry.name).symlink_to(entry)
     (environment / "ready").touch()
+    laid = checkout / "build" / "assets" / "lambda"  # no wheels: functions run with this machine's packages
+    laid.mkdir(parents=True)
+    shutil.copy(checkout / "lambdas" / "requirements.txt", laid)
     command = checkout / "node_modules" / "aws-cdk" / "bin" / "cdk"
     command.parent.mkdir(parents=True)
     command.write_text(f"process.exit({CDK_OF_NODE})\n")

@@ -21,6 +21,7 @@ MIN_HISTORY_DAYS = 21
 MIN_DAYS_WITH_ROWS_SHARE = 0.5
 YEARS = (1990, 2037)
 MIN_WINDOW_ROWS = 50
+MIN_DAY_ROWS = 10
 EVEN_DAYS = 60
 EVEN_START = datetime(2024, 1, 1, tzinfo=UTC)
 """A Monday; any would do."""
@@ -107,7 +108,7 @@ def holdout_days(history: pd.Series) -> int:
 
 
 def window(played_rows: int, days: int) -> tuple[int, int]:
-    """Days of labels in the measured loss, and on how many rows it may be published at least."""
+    """Days of labels in the measured loss, and how many labelled rows a day must have to be judged."""
     rows_a_day = max(1, played_rows // days)
     window_days = min(max(14, MIN_WINDOW_ROWS // rows_a_day), days // 2)
-    return window_days, max(10, min(5000, played_rows * window_days // days // 2))
+    return window_days, max(MIN_DAY_ROWS, min(100, rows_a_day // 2))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from benchmarks.streams import loss_days
 from benchmarks.streams.replay import shuffled
 from benchmarks.streams.rules import _chi2, _ks, adwin
 from benchmarks.streams.series import Table, read
@@ -57,3 +58,12 @@ def test_adwin_sees_a_step_and_not_the_noise_before_it() -> None:
     values[300:] += 0.3
     found = np.flatnonzero(adwin(values))
     assert 300 <= found[0] < 360
+
+
+def test_days_on_which_the_loss_does_not_change_alarm_no_more_often_than_stated() -> None:
+    assert loss_days.false_alarms_a_year("weekly", 2) <= 1
+
+
+def test_a_simulated_memory_from_day_to_day_is_there() -> None:
+    found = loss_days.series("ar 0.8", 2000, np.random.default_rng(0))
+    assert 0.7 < np.corrcoef(found[1:], found[:-1])[0, 1] < 0.9

@@ -40,7 +40,8 @@ exit $code
 
     def deploy(self, *, cdk: tuple[int, ...], busy: tuple[int, ...]) -> int:
         self.answers("sleep", 0)
-        command = ["make", "deploy", "-o", ".venv/ready", "-o", "node_modules/.ready", "IMAGE=sha256:1"]
+        command = ["make", "deploy", "-o", ".venv/ready", "-o", "node_modules/.ready"]
+        command += ["-o", "build/assets/lambda/requirements.txt", "IMAGE=sha256:1"]
         command += [f"CDK={self.answers('cdk', *cdk)}", f"PY={self.answers('python', *busy)}"]
         environment = {"PATH": f"{self.directory}{os.pathsep}{os.environ['PATH']}"}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

@@ -4,26 +4,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.monitoring import LossWindow, Traffic, loss_window, metrics, report
+from domain.loss import LossDay
+from domain.monitoring import LossEvidence, LossWindow, Traffic, loss_days, loss_window, metrics, report
 from domain.names import METRIC_UNITS, Metric
 from domain.snapshot import Part
 
 LIVE, OLD = "arn:package/2", "arn:package/1"
+EVIDENCE = LossEvidence(0.75, 80.0, 365.0, windows=9, reference_windows=59, since="2013-04-15")
 TRAFFIC = Traffic("2013-04-19", rows=900, skipped_lines=3, psi={"hour": 0.1, "origin": 0.4})
 
 
 def part(day: int, rows: int, micro: int, *, model: str = LIVE) -> Part:
-    return Part(f"parts/{day}", "v", "sha", rows, "", "", f"2013/04/{day:02d}", {model: (rows, micro)})
+    lost = (LossDay(f"2013-04-{day:02d}", rows, micro, 0),)
+    return Part(f"parts/{day}", "v", "sha", rows, "", "", "2013/04/30", {model: lost})
 
 
 HISTORY = Part("parts/history", "v", "sha", 40_000, "2013-01-01", "2013-04-01")
 
 
 def window(*parts: Part, days: int = 2, min_rows: int = 1, heldout: float = 0.1) -> LossWindow:
-    return loss_window(parts, model=LIVE, heldout_loss=heldout, window_days=days, min_rows=min_rows)
+    days_of_live = loss_days(parts, model=LIVE)
+    return loss_window(days_of_live, model=LIVE, heldout_loss=heldout, window_days=days, min_rows=min_rows)
 
 
-def test_the_loss_is_of_the_last_days_on_which_labels_came() -> None:
+def test_the_loss_is_of_the_last_days_that_have_labels() -> None:
     found = window(part(1, 10, 9_000_000), part(5, 10, 1_000_000), part(9, 30, 5_000_000), HISTORY)
     assert (found.days, found.rows, found.loss) == (2, 40, 0.15)
     assert found.ratio == pytest.approx(1.5)
@@ -53,7 +57,7 @@ def test_without_labels_there_is_nothing_to_compare() -> None:
 def test_a_held_out_loss_of_zero_gives_a_loss_but_no_ratio() -> None:
     found = window(part(1, 10, 1_000_000), heldout=0.0)
     assert (found.loss, found.ratio) == (0.1, None)
-    assert Metric.LOSS_RATIO not in metrics(found, TRAFFIC)
+    assert Metric.LOSS_RATIO not in metrics(found, EVIDENCE, TRAFFIC)
 
 
 PARTS = st.lists(
@@ -77,12 +81,13 @@ def test_a_longer_window_never_holds_fewer_rows(parts: list[Part], days: int) ->
 
 
 def test_what_is_published_are_a_few_aggregates_each_with_its_unit() -> None:
-    values = metrics(window(part(1, 10, 2_000_000)), TRAFFIC)
+    values = metrics(window(part(1, 10, 2_000_000)), EVIDENCE, TRAFFIC)
     assert values == {
         Metric.CAPTURED_ROWS: 900,
         Metric.SKIPPED_LINES: 3,
         Metric.MAX_PSI: 0.4,
         Metric.LABELLED_ROWS: 10,
+        Metric.LOSS_EVIDENCE: 0.75,
         Metric.LABELLED_LOSS: 0.2,
         Metric.LOSS_RATIO: pytest.approx(2.0),
     }
@@ -90,20 +95,20 @@ def test_what_is_published_are_a_few_aggregates_each_with_its_unit() -> None:
 
 
 def test_a_day_without_traffic_is_published_as_a_zero_and_has_no_psi() -> None:
-    assert metrics(None, Traffic("2013-04-19", 0, 0, {})) == {
+    assert metrics(None, None, Traffic("2013-04-19", 0, 0, {})) == {
         Metric.CAPTURED_ROWS: 0,
         Metric.SKIPPED_LINES: 0,
     }
 
 
 def test_too_few_labels_are_counted_but_not_judged() -> None:
-    values = metrics(window(part(1, 10, 2_000_000), min_rows=100), TRAFFIC)
+    values = metrics(window(part(1, 10, 2_000_000), min_rows=100), EVIDENCE, TRAFFIC)
     assert values[Metric.LABELLED_ROWS] == 10
     assert not {Metric.LABELLED_LOSS, Metric.LOSS_RATIO} & values.keys()
 
 
 def test_the_report_lists_features_by_how_much_they_changed() -> None:
-    found = report(window(part(1, 10, 2_000_000)), TRAFFIC)
+    found = report(window(part(1, 10, 2_000_000)), EVIDENCE, TRAFFIC)
     assert list(found["psi"]) == ["origin", "hour"]
     assert found["loss"] == {
         "model": LIVE,
@@ -113,4 +118,13 @@ def test_the_report_lists_features_by_how_much_they_changed() -> None:
         "heldout": 0.1,
         "ratio": pytest.approx(2.0),
     }
-    assert "loss" not in report(None, TRAFFIC)
+    assert found["evidence"] == {
+        "level": 0.75,
+        "value": 80.0,
+        "threshold": 365.0,
+        "windows": 9,
+        "reference_windows": 59,
+        "since": "2013-04-15",
+        "young": "",
+    }
+    assert "loss" not in report(None, None, TRAFFIC)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.capture import Exchange, Truth, parse_capture
-from domain.loss import row_loss
+from domain.loss import LossDay, by_day, row_loss_day
 from domain.snapshot import (
     Joined,
     Manifest,
@@ -23,7 +23,6 @@ from domain.snapshot import (
     encode_part,
     join,
     joined_rows,
-    micro_loss,
     part_key,
     table_columns,
 )
@@ -32,6 +31,7 @@ BINARY = Schema("binary", "late", "event_time", ("hour", "origin"))
 REGRESSION = replace(BINARY, task="regression", target="delay")
 NOON = datetime(2013, 4, 20, 12, tzinfo=UTC)
 PACKAGES = ("arn:package/1", "arn:package/2")
+DAY = "2013-04-20"
 
 
 def exchange(
@@ -66,7 +66,7 @@ def part_bytes(joined: Joined) -> bytes:
 def test_a_label_meets_the_row_that_was_captured_under_its_inference_id() -> None:
     joined = join([exchange()], [Truth("flight-1", ("1",))], BINARY)
     assert joined.rows == (("2013-04-20T12:00:00Z", "0", "JFK", "1", "flight-1", "0", PACKAGES[0], "0.25"),)
-    assert joined.loss == {PACKAGES[0]: (1, 562_500)}
+    assert joined.loss == {PACKAGES[0]: (LossDay(DAY, 1, 562_500, 187_500),)}
     assert len(joined.rows[0]) == len(table_columns(BINARY))
 
 
@@ -102,7 +102,7 @@ def test_a_number_whose_loss_is_no_number_is_a_bad_label_too(label: str) -> None
 def test_of_a_request_that_was_sent_again_the_last_answer_counts() -> None:
     again = exchange("f", 0.75, model=PACKAGES[1], hour=1)
     joined = join([again, exchange("f", 0.25)], [Truth("f", ("1",))], BINARY)
-    assert dict(joined.loss) == {PACKAGES[1]: (1, 62_500)}
+    assert joined.loss == {PACKAGES[1]: (LossDay(DAY, 1, 62_500, 187_500),)}
 
 
 def test_of_two_labels_of_a_request_the_later_one_is_its_correction() -> None:
@@ -115,7 +115,7 @@ def test_a_row_that_got_its_label_before_does_not_come_again() -> None:
     first = join([exchange("f", 0.1, 0.2)], [Truth("f", ("1", ""))], BINARY)
     again = join([exchange("f", 0.1, 0.2)], truths, BINARY, taken=joined_rows(part_bytes(first)))
     assert [row[5] for row in again.rows] == ["1"]
-    assert dict(again.loss) == {PACKAGES[0]: (1, 40_000)}
+    assert [(day.rows, day.micro_loss) for day in again.loss[PACKAGES[0]]] == [(1, 40_000)]
 
 
 @given(EXCHANGES, TRUTHS, st.randoms(use_true_random=False))
@@ -149,15 +149,21 @@ def test_every_label_is_a_row_or_counted(exchanges: list[Exchange], truths: list
 
 
 @given(EXCHANGES, TRUTHS)
-def test_the_loss_of_each_model_is_the_sum_over_its_rows(
+def test_the_loss_of_each_model_is_the_sum_over_its_rows_by_the_day_of_the_request(
     exchanges: list[Exchange], truths: list[Truth]
 ) -> None:
     joined = join(exchanges, truths, BINARY)
-    sums: dict[str, tuple[int, int]] = {}
-    for *_, label, _name, _row, model, prediction in joined.rows:
-        rows, micro = sums.get(model, (0, 0))
-        sums[model] = (rows + 1, micro + micro_loss(row_loss("binary", float(prediction), float(label))))
-    assert joined.loss == sums
+    found: dict[str, list[LossDay]] = {}
+    for time, *_, label, _name, _row, model, prediction in joined.rows:
+        lost = row_loss_day("binary", time[:10], float(prediction), float(label))
+        found.setdefault(model, []).append(lost)
+    assert joined.loss == {model: tuple(by_day(days)) for model, days in found.items()}
+
+
+def test_labels_of_requests_of_two_days_that_come_together_count_for_their_own_days() -> None:
+    late, early = exchange("late", 0.5, hour=11), exchange("early", 0.5, hour=13)
+    joined = join([late, early], [Truth("late", ("1",)), Truth("early", ("1",))], BINARY)
+    assert [day.day for day in joined.loss[PACKAGES[0]]] == ["2013-04-20", "2013-04-21"]
 
 
 @given(st.lists(st.tuples(*[st.text(st.characters() | st.sampled_from('\r\n",\ud800\0'))] * 2), min_size=1))
@@ -194,7 +200,7 @@ def test_a_part_is_described_by_what_is_in_it() -> None:
         first_time="2013-04-20T12:00:00Z",
         last_time="2013-04-20T15:00:00Z",
         label_day="2013/04/20",
-        loss={PACKAGES[0]: (2, 625_000)},
+        loss={PACKAGES[0]: (LossDay(DAY, 2, 625_000, 375_000),)},
     )
     assert joined_rows(body) == {("a", "0"), ("b", "0")}
 
@@ -250,7 +256,10 @@ PARTS = st.lists(
         first_time=st.text(),
         last_time=st.text(),
         label_day=st.sampled_from(["", "2013/04/20"]),
-        loss=st.dictionaries(st.sampled_from(PACKAGES), st.tuples(st.integers(0), st.integers(0))),
+        loss=st.dictionaries(
+            st.sampled_from(PACKAGES),
+            st.tuples(st.builds(LossDay, st.just(DAY), st.integers(0), st.integers(0), st.integers(0))),
+        ),
     ),
     min_size=1,
     max_size=4,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -335,3 +338,43 @@ def test_the_same_life_gives_the_same_journal(tmp_path: Path) -> None:
             return json.dumps([entry.facts for entry in aws.account.journal.entries])
 
     assert live(tmp_path / "a") == live(tmp_path / "b")
+
+
+NUMPY = "import numpy\ndef handler(event, context): return numpy.__version__"
+
+
+def with_requirements(aws: World, requirements: str) -> None:
+    buffer = io.BytesIO(zipped(NUMPY))
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr("requirements.txt", requirements)
+        archive.writestr("numpy/__init__.py", "raise ImportError('built for another machine')")
+    role = aws.role("counting-role")
+    aws.account.client("lambda").create_function(
+        FunctionName="counting",
+        Role=role,
+        Runtime="python3.13",
+        Handler="app.handler",
+        Timeout=20,
+        Code={"ZipFile": buffer.getvalue()},
+    )
+
+
+def test_a_package_that_the_zip_pins_is_this_machine_s_of_that_version_and_the_journal_says_so(
+    aws: World,
+) -> None:
+    version = metadata.version("numpy")
+    with_requirements(aws, f"numpy=={version} \\\n    --hash=sha256:0\n")
+    assert aws.call("counting") == (version, None)
+    assert {"what": f"counting runs with this machine's numpy=={version}"} in aws.facts("note")
+
+
+def test_a_package_that_no_zip_pins_is_not_there(aws: World) -> None:
+    aws.function(NUMPY)
+    error, kind = aws.call("work")
+    assert (kind, error["errorType"]) == ("Unhandled", "Runtime.ImportModuleError")
+
+
+def test_another_version_than_the_pinned_one_stops_the_run_and_names_both(aws: World) -> None:
+    with_requirements(aws, "numpy==0.1\n")
+    with pytest.raises(Unsupported, match=rf"numpy==0.1; .* has {metadata.version('numpy')}"):
+        functions.invoke(aws.account, "counting", {})

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from domain.loss import LossDay
 from domain.settings import BuildSnapshotSettings
 from domain.snapshot import Manifest
 from lambdas import build_snapshot
@@ -132,7 +133,7 @@ def test_the_next_snapshot_adds_the_captured_rows_that_got_their_labels(
     assert made.parts[0] == history.parts[0]
     assert (made.previous, made.unmatched_labels) == (history.id, 1)
     assert made.label_files == ("labels/2013/04/19/a.jsonl",)
-    assert dict(made.parts[1].loss) == {PACKAGE: (2, 562_500 + 250_000)}
+    assert made.parts[1].loss == {PACKAGE: (LossDay("2013-04-18", 2, 562_500 + 250_000, 187_500 + 250_000),)}
     assert made.parts[1].label_day == "2013/04/19"
     first, second = rows(local, 1)
     assert (first["hour"], first["origin"], first["late"], first["_model"]) == ("7", "JFK", "1", PACKAGE)

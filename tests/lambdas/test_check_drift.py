@@ -1,12 +1,14 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
+from random import Random
 from typing import Any
 
 import boto3
 import pytest
 
+from domain.loss import LossDay
 from domain.names import DEPLOYMENT_DIMENSION, METRIC_NAMESPACE, METRIC_UNITS, Metric
 from domain.settings import CheckDriftSettings
 from domain.snapshot import Manifest, Part
@@ -22,6 +24,8 @@ SETTINGS = CheckDriftSettings(
     ledger_table="ledger",
     kms_key_arn="",
     endpoint_name=DEPLOYMENT,
+    false_alarms_per_year=1.0,
+    label_delay_days=1,
     window_days=2,
     min_rows=100,
 )
@@ -38,8 +42,23 @@ def check(local: Local) -> Check:
     return checked
 
 
-def part(day: int, rows: int, micro: int, *, model: str = PACKAGE) -> Part:
-    return Part(f"parts/{day}", "v", f"sha{day}", rows, "", "", f"2013/04/{day:02d}", {model: (rows, micro)})
+def part(day: int, rows: int, micro: int, *, model: str = PACKAGE, expected: int = 0) -> Part:
+    lost = (LossDay(f"2013-04-{day:02d}", rows, micro, expected),)
+    return Part(f"parts/{day}", "v", f"sha{day}-{micro}", rows, "", "", "2013/04/20", {model: lost})
+
+
+def reference(days: int = 42) -> list[list[Any]]:
+    """Days of 1,000 rows before the release, whose mean loss is what was expected, give or take a hundredth."""
+    first, draw = date(2013, 2, 1), Random(1)
+    return [
+        [
+            str(first + timedelta(days=n)),
+            1000,
+            125_000_000 + round(draw.gauss(0, 1) * 10_000_000),
+            125_000_000,
+        ]
+        for n in range(days)
+    ]
 
 
 def snapshot(local: Local, *parts: Part) -> None:
@@ -131,7 +150,7 @@ def test_a_day_without_traffic_is_published_as_zero_so_that_its_alarm_sees_it(
 ) -> None:
     crown(local)
     assert check()["captured_rows"] == 0
-    assert published() == {Metric.CAPTURED_ROWS: 0, Metric.SKIPPED_LINES: 0}
+    assert published() == {Metric.CAPTURED_ROWS: 0, Metric.SKIPPED_LINES: 0, Metric.LOSS_EVIDENCE: 0}
 
 
 def test_the_report_is_kept_under_its_day_and_under_the_key(local: Local, check: Check) -> None:
@@ -142,3 +161,59 @@ def test_the_report_is_kept_under_its_day_and_under_the_key(local: Local, check:
     assert answer["loss"]["ratio"] == 2.0
     held = local.s3.head_object(Bucket="artefacts", Key="monitor/2013-04-19.json")
     assert held["SSEKMSKeyId"] == local.key_arn
+
+
+def test_days_of_more_loss_than_the_reference_shows_bring_the_evidence_to_its_threshold(
+    local: Local, check: Check
+) -> None:
+    crown(local, reference=reference())
+    worse = [part(day, 1000, 175_000_000, expected=125_000_000) for day in range(11, 20)]
+    snapshot(local, *worse)
+    found = check()["evidence"]
+    assert published()[Metric.LOSS_EVIDENCE] == pytest.approx(found["level"])
+    assert found["level"] >= 1
+    assert (found["windows"], found["reference_windows"], found["since"]) == (9, 42, "2013-04-11")
+
+
+def test_days_of_more_loss_that_the_answers_led_to_expect_are_no_evidence(local: Local, check: Check) -> None:
+    crown(local, reference=reference())
+    stormy = [part(day, 1000, 175_000_000, expected=175_000_000) for day in range(11, 20)]
+    snapshot(local, *stormy)
+    assert check()["evidence"]["level"] < 0.5
+
+
+def test_a_day_whose_labels_have_not_had_their_time_is_not_judged_yet(local: Local, check: Check) -> None:
+    crown(local, reference=reference())
+    snapshot(local, part(18, 1000, 1), part(19, 1000, 1), part(20, 1000, 1))
+    assert check()["evidence"]["windows"] == 2
+    assert check(label_delay_days=2)["evidence"]["windows"] == 1
+
+
+def test_a_label_that_comes_late_is_counted_for_its_day_as_if_it_had_come_with_the_others(
+    local: Local, check: Check
+) -> None:
+    crown(local, reference=reference())
+    snapshot(local, part(18, 1000, 150_000_000, expected=125_000_000), part(19, 1000, 1))
+    together = check()["evidence"]
+    one, rest = part(18, 400, 60_000_000, expected=50_000_000), part(18, 600, 90_000_000, expected=75_000_000)
+    snapshot(local, rest, part(19, 1000, 1), one)
+    assert check()["evidence"] == together
+
+
+def test_after_a_release_the_evidence_starts_anew(local: Local, check: Check) -> None:
+    worse = [part(day, 1000, 175_000_000, expected=125_000_000) for day in range(11, 20)]
+    snapshot(local, *worse)
+    crown(local, reference=reference(), since="2013-04-20T11:00:00Z")
+    found = check()["evidence"]
+    assert (found["level"], found["windows"]) == (0, 0)
+
+
+def test_a_young_model_says_so_tells_its_distances_and_alarms_nobody(local: Local, check: Check) -> None:
+    crown(local, reference=reference(days=27))
+    snapshot(local, *[part(day, 1000, 990_000_000) for day in range(11, 20)])
+    captured(local, "2013/04/19", [exchange("a", [[7, "EWR"]], [0.5])])
+    found = check()
+    assert "27 windows" in found["evidence"]["young"]
+    assert "28" in found["evidence"]["young"]
+    assert found["psi"]
+    assert published()[Metric.LOSS_EVIDENCE] == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from domain.releases import Champion
@@ -19,8 +19,15 @@ SCHEMA = {
 }
 
 
-def crown(local: Local, *, heldout_loss: float = 0.125) -> Champion:
-    """A live model, with the report and the profile of its training."""
+def crown(
+    local: Local,
+    *,
+    heldout_loss: float = 0.125,
+    reference: Sequence[Sequence[Any]] = (),
+    since: str = "2013-04-01T00:00:00Z",
+) -> Champion:
+    """A live model, with the report, the reference days and the profile of its training."""
+    report = {"schema": SCHEMA, "reference": {"days": reference, "without": ""}}
     features = [
         {"name": "hour", "kind": "number", "edges": [11.0], "counts": [50, 50, 0]},
         {"name": "origin", "kind": "category", "values": ["JFK"], "rare": [], "counts": [100, 0, 0, 0]},
@@ -30,12 +37,12 @@ def crown(local: Local, *, heldout_loss: float = 0.125) -> Champion:
         package_arn=PACKAGE,
         model_data=f"{RUN}/model/model.tar.gz",
         image=IMAGE,
-        report_uri=local.put_json(f"{RUN}/report/report.json", {"schema": SCHEMA}),
+        report_uri=local.put_json(f"{RUN}/report/report.json", report),
         profile_uri=local.put_json(
             f"{RUN}/report/profile.json", {"format": 1, "rows": 100, "features": features}
         ),
         heldout_loss=heldout_loss,
-        since="2013-04-01T00:00:00Z",
+        since=since,
     )
     local.ledger.crown(champion)
     return champion

@@ -41,7 +41,9 @@ def test_without_its_dimension_the_alarm_is_blind_and_the_rehearsal_says_which_m
 
     result = rehearse(change, "Monitoring")
     assert result.exit_code == 1
-    assert "small-dev-loss saw no datapoint of Tideline/LossRatio {}" in result.failed["small-dev-loss fires"]
+    assert (
+        "small-dev-loss saw no datapoint of Tideline/LossEvidence {}" in result.failed["small-dev-loss fires"]
+    )
     assert "'Deployment': 'small-dev'" in result.failed["small-dev-loss fires"]
 
 

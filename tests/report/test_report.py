@@ -58,8 +58,8 @@ def story(**changes: Any) -> Story:
             columns=({"column": HOSTILE, "feature": None, "kind": None, "why": HOSTILE},),
             start=START,
             end=START + timedelta(days=31),
-            ratios=tuple((START + timedelta(days=day), 1 + day / 100) for day in range(31)),
-            threshold=1.25,
+            levels=tuple((START + timedelta(days=day), day / 25) for day in range(31)),
+            false_alarms_per_year=1.0,
             moments=(Moment(START, "alarm", "ALARM", HOSTILE),),
             evidence=(("2024-01-01 00:00", "alarm", HOSTILE),),
             casts=tuple(acts.casts([Entry(START, HOSTILE, {HOSTILE: HOSTILE, "ok": False})])),
@@ -115,7 +115,7 @@ def test_the_same_story_gives_the_same_bytes() -> None:
 
 def test_a_rehearsal_in_which_nothing_came_up_still_has_its_page() -> None:
     told = summary(passed=False, quality=None, runs=[], decisions=[])
-    empty = story(summary=told, ratios=(), moments=(), evidence=(), casts=(), roles=(), prices=())
+    empty = story(summary=told, levels=(), moments=(), evidence=(), casts=(), roles=(), prices=())
     html = render(empty)
     assert "an expectation did not hold" in html
     assert "Nothing was served" in html
@@ -137,23 +137,23 @@ def test_a_calendar_run_costs_what_the_runs_cost_on_average() -> None:
 
 @pytest.mark.parametrize("days, highest", [(1, 1.0), (76, 1.6), (365, 900.0), (20, 0.001)])
 def test_everything_on_the_timeline_lies_within_it(days: int, highest: float) -> None:
-    ratios = [(START + timedelta(days=n), highest * n / days) for n in range(days)]
+    levels = [(START + timedelta(days=n), highest * n / days) for n in range(days)]
     moments = [
         Moment(START + timedelta(days=n), kind, kind, "")
         for n in range(-1, days + 2)
         for kind in ("alarm", "ok", "release")
     ]
-    drawn = timeline.draw(START, START + timedelta(days=days), ratios, 1.25, moments)
+    drawn = timeline.draw(START, START + timedelta(days=days), levels, moments)
     places = [(mark.x, mark.y) for mark in (*drawn.points, *drawn.marks)]
     places += [(tick.position, drawn.bottom) for tick in drawn.dates]
-    places += [(drawn.left, tick.position) for tick in drawn.ratios]
+    places += [(drawn.left, tick.position) for tick in drawn.levels]
     places += [(x + width, drawn.top) for x, width in drawn.red]
     assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in places)
     assert len(drawn.marks) == len(moments)
 
 
 def test_an_alarm_that_never_ends_is_red_to_the_end() -> None:
-    drawn = timeline.draw(START, START + timedelta(days=10), [], 1.25, [Moment(START, "alarm", "", "")])
+    drawn = timeline.draw(START, START + timedelta(days=10), [], [Moment(START, "alarm", "", "")])
     [(x, width)] = drawn.red
     assert x + width == WIDTH - timeline.RIGHT
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from config.schema import Monitoring
+from domain.names import Metric
 from tests.stacks import synthesis
 from tests.stacks.synthesis import DEV, Deployment
 
@@ -39,11 +40,15 @@ def test_every_queue_of_dead_letters_has_an_alarm(deployment: Deployment) -> Non
     assert watched == ends
 
 
-def test_the_loss_alarm_follows_the_config() -> None:
-    config = DEV.model_copy(update={"monitoring": Monitoring(loss_ratio_threshold=1.5)})
-    alarm = synthesis.synthesise(config).one("AWS::CloudWatch::Alarm", "Loss").properties
-    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (1.5, "GreaterThanThreshold")
-    assert "1.5 times" in alarm["AlarmDescription"]
+def test_the_stated_rate_reaches_the_check_and_the_alarm_says_it_in_words() -> None:
+    config = DEV.model_copy(update={"monitoring": Monitoring(false_alarms_per_year=2.5)})
+    deployment = synthesis.synthesise(config)
+    alarm = deployment.one("AWS::CloudWatch::Alarm", "Loss").properties
+    assert (alarm["MetricName"], alarm["Threshold"]) == (Metric.LOSS_EVIDENCE, 1)
+    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+    assert "2.5 times a year" in alarm["AlarmDescription"]
+    variables = deployment.function("check_drift").properties["Environment"]["Variables"]
+    assert variables["FALSE_ALARMS_PER_YEAR"] == "2.5"
 
 
 def test_people_are_told_by_the_mail_of_the_config() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from domain.counted import counted
 from domain.decision import Decision
 from domain.names import NO_RELEASE
 from domain.releases import ReleaseRecord, model_stamp
@@ -82,7 +83,7 @@ def judge_release(
         runs = f"the endpoint is InService and runs {model}"
         if evidence.is_first or evidence.requests >= evidence.min_requests:
             return decided("live", "endpoint-runs-it", runs)
-        answered = f"it answered {evidence.requests} requests while it was watched"
+        answered = f"it answered {counted(evidence.requests, 'request')} while it was watched"
         return decided(
             "hold", "too-few-requests", runs, f"{answered}; {evidence.min_requests} are needed to prove it"
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from domain.counted import counted
 from domain.decision import Decision
 from domain.events import iso
 from domain.names import FILLER, NO_RELEASE, RELEASE_SLOTS
@@ -146,7 +147,7 @@ def decide_unstarted(release_id: str, *, opened_at: datetime, now: datetime, is_
     `is_named`: Serving has this release's record already, so that only the note of it was lost.
     """
     age = now - opened_at
-    hours = f"{age.total_seconds() / 3600:.0f} hours"
+    hours = counted(age.total_seconds() // 3600, "hour")
     waited = f"release {release_id} was opened {hours} ago and Serving was not asked for it"
     inputs = {"opened_at": iso(opened_at), "is_named": is_named}
     if is_named or age < timedelta(hours=UNSTARTED_HOURS):

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from config.schema import Config, load
+from domain.counted import counted
 from rehearsal.scenarios.project import lay_out
 from rehearsal.scenarios.turn import Scenario
 from rehearsal.table.prepare import Prepared
@@ -52,8 +53,9 @@ def _tell(prepared: Prepared, config: Config, repository: Path, console: Console
     console.print(table, markup=False, highlight=False)
     watch = config.monitoring
     console.print(
-        f"held out {config.gate.holdout_days} days; measured loss over {watch.window_days} days with labels, from "
-        f"{watch.min_rows} rows on; red above {watch.loss_ratio_threshold} times the held-out loss\n"
+        f"held out {counted(config.gate.holdout_days, 'day')}; measured loss over "
+        f"{counted(watch.window_days, 'day')} with labels, from {counted(watch.min_rows, 'row')} on; "
+        f"red above {watch.loss_ratio_threshold} times the held-out loss\n"
         f"Its model.py and configuration: {repository / 'training' / 'model.py'}, {repository / 'config'}\n",
         markup=False,
         highlight=False,

@@ -101,6 +101,8 @@ def parse_rollback_alarm(event: Mapping[str, Any], *, deployment: str) -> AlarmF
 @dataclass(frozen=True)
 class PackageApproved:
     arn: str
+    at: datetime
+    """The same however late or often the event comes."""
 
 
 def parse_approval(event: Mapping[str, Any], *, group: str) -> PackageApproved:
@@ -108,7 +110,7 @@ def parse_approval(event: Mapping[str, Any], *, group: str) -> PackageApproved:
     _require(event, "aws.sagemaker", "SageMaker Model Package State Change")
     _same("the model package group", _text(event, "detail", "ModelPackageGroupName"), group)
     _same("the approval status", _text(event, "detail", "ModelApprovalStatus"), "Approved")
-    return PackageApproved(_text(event, "detail", "ModelPackageArn"))
+    return PackageApproved(_text(event, "detail", "ModelPackageArn"), _time(event, "time"))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -38,7 +39,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         if package_arn is None:
             return {"verdict": "nothing-waits"}
         return _release(settings, ledger, package_arn)
-    return _release(settings, ledger, parse_approval(event, group=settings.model_package_group).arn)
+    approved = parse_approval(event, group=settings.model_package_group)
+    return _release(settings, ledger, approved.arn, approved_at=approved.at)
 
 
 def _next_waiting(ledger: Ledger) -> str | None:
@@ -60,7 +62,9 @@ def _next_waiting(ledger: Ledger) -> str | None:
     return newest
 
 
-def _release(settings: ReleaseModelSettings, ledger: Ledger, package_arn: str) -> dict[str, Any]:
+def _release(
+    settings: ReleaseModelSettings, ledger: Ledger, package_arn: str, *, approved_at: datetime | None = None
+) -> dict[str, Any]:
     now, opened = utc_now(), ledger.open_release_body()
     if opened and opened["package_arn"] == package_arn:
         return _started(opened) if opened.get("is_started") else _update_serving(settings, ledger, opened)
@@ -76,11 +80,12 @@ def _release(settings: ReleaseModelSettings, ledger: Ledger, package_arn: str) -
         report_uri=_report_uri(package),
     )
     if decision.verdict != "release":
-        return _not_now(ledger, package_arn, decision)
+        return _not_now(ledger, package_arn, decision, approved_at=approved_at)
     release_id = next_release_id([release["release_id"] for release in ledger.releases()])
     ledger.record(decision, subject=f"{release_id}/{package_arn}", now=now)
+    why = "; ".join(decision.reasons)
     ledger.let_wait(
-        package_arn, because="; ".join(decision.reasons), now=now
+        package_arn, because=why, now=now, approved_at=approved_at
     )  # until Serving is asked for it
     record, facts = _record(settings, release_id, package)
     if not ledger.open_release(record, facts, now=now):
@@ -99,12 +104,15 @@ def _lost_the_lease(ledger: Ledger, package_arn: str) -> dict[str, Any]:
     return _not_now(ledger, package_arn, Decision("release", "wait", "lost-the-lease", (reason,)))
 
 
-def _not_now(ledger: Ledger, package_arn: str, decision: Decision) -> dict[str, Any]:
+def _not_now(
+    ledger: Ledger, package_arn: str, decision: Decision, *, approved_at: datetime | None = None
+) -> dict[str, Any]:
     """Keep a package that must wait until Serving has settled; record_release asks again then, reconcile daily."""
     now = utc_now()
     ledger.record(decision, subject=package_arn, now=now)
     if decision.verdict == "wait":
-        ledger.let_wait(package_arn, because="; ".join(decision.reasons), now=now)
+        why = "; ".join(decision.reasons)
+        ledger.let_wait(package_arn, because=why, now=now, approved_at=approved_at)
     elif decision.rule != "paused":
         ledger.stop_waiting(package_arn)
     aws.log("not released", package=package_arn, verdict=decision.verdict, rule=decision.rule)

@@ -33,6 +33,7 @@ ALARM = {
 }
 APPROVAL = {
     "source": "aws.sagemaker",
+    "time": "2013-04-20T13:00:00Z",
     "detail-type": "SageMaker Model Package State Change",
     "detail": {
         "ModelPackageGroupName": "tideline-dev",
@@ -74,7 +75,9 @@ def test_each_event_of_ours_is_read() -> None:
     assert parse(ALARM) == [
         AlarmFired("tideline-dev-loss", "1.5 > 1.2", datetime(2013, 4, 20, 13, tzinfo=UTC))
     ]
-    assert parse(APPROVAL) == [PackageApproved(f"{PREFIX}:model-package/tideline-dev/1")]
+    assert parse(APPROVAL) == [
+        PackageApproved(f"{PREFIX}:model-package/tideline-dev/1", datetime(2013, 4, 20, 13, tzinfo=UTC))
+    ]
     assert parse(SETTLED) == [StackSettled("UPDATE_COMPLETE", "")]
     assert parse(ENDED) == [PipelineEnded(f"{PREFIX}:pipeline/tideline-dev-train/execution/abc", "Succeeded")]
 

@@ -8,8 +8,10 @@ import pytest
 import time_machine
 from moto import mock_aws
 
+from domain.events import iso
 from domain.releases import Champion
 from lambdas import record_release, release_model
+from lambdas.ledger import utc_now
 from tests.lambdas import releasing_world
 from tests.lambdas.local import DEPLOYMENT, IMAGE, NOW, Local, Scripted
 from tests.lambdas.recording_world import SETTINGS, Settle, open_release
@@ -126,6 +128,7 @@ def approve(local: Local, cloudformation: Scripted) -> Approve:
         event = {
             "source": "aws.sagemaker",
             "detail-type": "SageMaker Model Package State Change",
+            "time": iso(utc_now()),
             "detail": detail,
         }
         return local.run(release_model, releasing_world.SETTINGS, event)

@@ -295,6 +295,21 @@ def test_the_daily_look_asks_after_the_release_too_and_a_pipelines_end_does_not(
     assert asked in local.invoked
 
 
+def test_a_run_that_cannot_be_settled_keeps_neither_another_run_nor_a_release_waiting(
+    local: Local, runs: Runs, settled: Reconcile
+) -> None:
+    """Its report is gone; that is an error, told when all else was looked after."""
+    late = PLAN.lease_until(NOW)
+    assert local.ledger.claim(OTHER, now=late, budget_micro_usd=10**7)
+    local.ledger.mark_started("run-2", execution_arn=EXECUTION, now=late)
+    report(local, passed=True, run_id="run-2")
+    local.s3.delete_object(Bucket="artefacts", Key="runs/run-1/report/report.json")
+    with pytest.raises(RuntimeError, match="could not settle run-1: NoSuchKey"):
+        settled()
+    assert [run["status"] for run in local.ledger.runs()] == ["STARTED", "SETTLED"]
+    assert ("record", {"cause": "reconcile"}) in local.invoked
+
+
 DELIVERY = "11111111-2222-3333-4444-555555555555"
 
 

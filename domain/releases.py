@@ -15,6 +15,9 @@ from domain.names import FILLER, NO_RELEASE, RELEASE_SLOTS
 UNSTARTED_HOURS = 24
 """For so long an open release may wait until Serving is asked for it; then its lease runs out."""
 OVERTAKEN, NOT_APPROVED = "overtaken", "not-approved-any-more"
+PAUSED, HANDLED = "paused", "approval-handled"
+LETS_WAIT = (PAUSED, HANDLED)
+"""Rules by which a package is not released now, and one that waits goes on waiting."""
 ENDS_A_WAIT = (OVERTAKEN, NOT_APPROVED)
 """Rules by which a package that waited is not released, unless it is approved again."""
 
@@ -103,10 +106,12 @@ def decide_release(
     stack_status: str,
     approval: str = "Approved",
     report_uri: str = "",
+    is_handled: bool = False,
 ) -> Decision:
     """Release an approved package, let it wait, or leave things as they are. The first rule that holds decides.
 
     `approval` is what the registry says of the package now; one that waited may be rejected or gone since.
+    `is_handled`: the very approval that asks was handled before, and its event came again.
     """
     inputs: dict[str, Any] = {
         "package": package_arn,
@@ -118,10 +123,12 @@ def decide_release(
     def decided(verdict: str, rule: str, reason: str) -> Decision:
         return Decision("release", verdict, rule, (reason,), inputs)
 
+    if is_handled:
+        return decided("skip", HANDLED, f"this approval of {model_stamp(package_arn)} was handled before")
     if paused:
         return decided(
             "skip",
-            "paused",
+            PAUSED,
             "somebody paused this deployment; approve again after `./tideline pause --resume`",
         )
     if in_flight:
@@ -133,6 +140,31 @@ def decide_release(
     if not takes_updates(stack_status):
         return decided("wait", "stack-busy", f"Serving is {stack_status}; it goes when that has settled")
     return decided("release", "approved", f"{model_stamp(package_arn)} is approved and not live")
+
+
+def is_handled(
+    package_arn: str,
+    approved_at: datetime,
+    *,
+    releases: Sequence[Mapping[str, Any]],
+    decisions: Sequence[Mapping[str, Any]],
+) -> bool:
+    """Was this approval answered by a release, or by the end of the package's wait?
+
+    Events come at least once, and late: one that comes again after a newer release must not bring the older model back.
+    """
+    since = iso(approved_at)
+    released = (
+        one["opened_at"]
+        for one in releases
+        if one["package_arn"] == package_arn and one["outcome"] != "not-started"
+    )
+    ended = (
+        one["at"]
+        for one in decisions
+        if (one["kind"], one["subject"]) == ("release", package_arn) and one["rule"] in ENDS_A_WAIT
+    )
+    return any(at >= since for at in (*released, *ended))
 
 
 def overtaken(package_arn: str, *, by: str, report_uri: str) -> Decision:

@@ -15,9 +15,11 @@ from domain.events import parse_approval
 from domain.instances import Workload
 from domain.names import BEFORE_PARAMETER, FILLER, RELEASE_PARAMETER, RELEASE_SLOTS
 from domain.releases import (
+    LETS_WAIT,
     Champion,
     ReleaseRecord,
     decide_release,
+    is_handled,
     newest_waiting,
     next_release_id,
     overtaken,
@@ -78,6 +80,8 @@ def _release(
         stack_status=_serving(settings)["StackStatus"],
         approval="Approved" if is_serving else package["ModelApprovalStatus"],
         report_uri=_report_uri(package),
+        is_handled=approved_at is not None
+        and is_handled(package_arn, approved_at, releases=ledger.releases(), decisions=ledger.decisions()),
     )
     if decision.verdict != "release":
         return _not_now(ledger, package_arn, decision, approved_at=approved_at)
@@ -113,7 +117,7 @@ def _not_now(
     if decision.verdict == "wait":
         why = "; ".join(decision.reasons)
         ledger.let_wait(package_arn, because=why, now=now, approved_at=approved_at)
-    elif decision.rule != "paused":
+    elif decision.rule not in LETS_WAIT:
         ledger.stop_waiting(package_arn)
     aws.log("not released", package=package_arn, verdict=decision.verdict, rule=decision.rule)
     return decision.to_json()

@@ -201,3 +201,18 @@ def test_an_approval_that_is_delivered_again_does_not_make_its_package_the_last(
     approve(first)
     serving.status = "UPDATE_COMPLETE"
     assert retry()["package"] == second
+
+
+def test_an_overtaken_package_does_not_come_back_by_the_event_of_its_approval(
+    local: Local, approve: Approve, register: Register, serving: Serving, retry: Retry
+) -> None:
+    serving.status = "UPDATE_IN_PROGRESS"
+    first, second = register(), register()
+    approve(first)
+    local.at(NOW + timedelta(minutes=1))
+    approve(second)
+    serving.status = "UPDATE_COMPLETE"
+    retry()
+    local.at(NOW)
+    assert approve(first)["rule"] == "approval-handled"
+    assert waiting(local) == []

@@ -103,6 +103,13 @@ class PackageApproved:
     arn: str
     at: datetime
     """The same however late or often the event comes."""
+    changed: tuple[str, ...] = ()
+    """The fields that were changed; nothing where the package was just made."""
+
+    @property
+    def is_an_approval(self) -> bool:
+        """A change of anything else of a package that is Approved, its description say, approves nothing."""
+        return not self.changed or "ModelApprovalStatus" in self.changed
 
 
 def parse_approval(event: Mapping[str, Any], *, group: str) -> PackageApproved:
@@ -110,7 +117,8 @@ def parse_approval(event: Mapping[str, Any], *, group: str) -> PackageApproved:
     _require(event, "aws.sagemaker", "SageMaker Model Package State Change")
     _same("the model package group", _text(event, "detail", "ModelPackageGroupName"), group)
     _same("the approval status", _text(event, "detail", "ModelApprovalStatus"), "Approved")
-    return PackageApproved(_text(event, "detail", "ModelPackageArn"), _time(event, "time"))
+    changed = tuple(event["detail"].get("UpdatedModelPackageFields") or ())
+    return PackageApproved(_text(event, "detail", "ModelPackageArn"), _time(event, "time"), changed)
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             return {"verdict": "nothing-waits"}
         return _release(settings, ledger, package_arn)
     approved = parse_approval(event, group=settings.model_package_group)
+    if not approved.is_an_approval:
+        aws.log("no approval", package=approved.arn, changed=approved.changed)
+        return {"verdict": "skip", "rule": "another-field-changed"}
     return _release(settings, ledger, approved.arn, approved_at=approved.at)
 
 

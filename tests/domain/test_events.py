@@ -185,3 +185,21 @@ def test_stored_times_sort_as_text_as_they_do_in_time(one: datetime, other: date
 
 def test_both_forms_that_aws_writes_are_read() -> None:
     assert utc("2013-04-20T13:00:00.000+0000") == utc("2013-04-20T13:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_an_approval"),
+    [
+        (None, True),
+        (["ModelApprovalStatus", "ApprovalDescription"], True),
+        (["CustomerMetadataProperties"], False),
+        (["ModelLifeCycle"], False),
+    ],
+)
+def test_a_change_of_anything_else_of_an_approved_package_is_no_approval(
+    changed: list[str] | None, is_an_approval: bool
+) -> None:
+    event = copy.deepcopy(APPROVAL)
+    if changed:
+        event["detail"]["UpdatedModelPackageFields"] = changed  # type: ignore[index]
+    assert parse_approval(event, group="tideline-dev").is_an_approval is is_an_approval

@@ -218,3 +218,22 @@ def test_a_release_that_met_a_busy_stack_has_not_answered_its_approval(
     approve(package)
     serving.error = None
     assert approve(package)["release_id"] == "000002"
+
+
+def test_an_approved_package_whose_description_was_changed_is_not_released_by_that(
+    local: Local, register: Register, cloudformation: Scripted
+) -> None:
+    detail = {
+        "ModelPackageGroupName": SETTINGS.model_package_group,
+        "ModelApprovalStatus": "Approved",
+        "ModelPackageArn": register(),
+        "UpdatedModelPackageFields": ["CustomerMetadataProperties"],
+    }
+    event = {
+        "source": "aws.sagemaker",
+        "detail-type": "SageMaker Model Package State Change",
+        "time": "2013-04-20T13:00:00Z",
+        "detail": detail,
+    }
+    assert local.run(release_model, SETTINGS, event)["rule"] == "another-field-changed"
+    assert cloudformation.calls == []

@@ -61,7 +61,7 @@ def rollback(sagemaker: Any, group: str, bodies: Bodies, *, reason: str) -> Deci
         if p["ModelApprovalStatus"] == "Approved"
     }
     good = next((arn for arn in good_before(live, releases) if arn in approved), None)
-    decision = decide_return(live, serving=live, good=good)
+    decision = decide_return(live, approval="Rejected", serving=live, good=good)
     if decision.verdict == "return":
         sagemaker.update_model_package(
             ModelPackageArn=live, ModelApprovalStatus="Rejected", ApprovalDescription=reason[:1024]

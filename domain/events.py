@@ -102,6 +102,15 @@ def parse_rollback_alarm(event: Mapping[str, Any], *, deployment: str) -> AlarmF
 class PackageJudged:
     arn: str
     is_approved: bool
+    at: datetime
+    """The same however late or often the event comes."""
+    changed: tuple[str, ...] = ()
+    """The fields that were changed; nothing where the package was just made."""
+
+    @property
+    def is_judged(self) -> bool:
+        """A change of anything else of a package that is Approved, its description say, approves nothing."""
+        return not self.changed or "ModelApprovalStatus" in self.changed
 
 
 def parse_approval(event: Mapping[str, Any], *, group: str) -> PackageJudged:
@@ -113,7 +122,9 @@ def parse_approval(event: Mapping[str, Any], *, group: str) -> PackageJudged:
         raise WrongEventError(
             f"got the approval status {status!r}; allowed: 'Approved', 'Rejected'; correct the rule's pattern"
         )
-    return PackageJudged(_text(event, "detail", "ModelPackageArn"), status == "Approved")
+    changed = tuple(event["detail"].get("UpdatedModelPackageFields") or ())
+    arn = _text(event, "detail", "ModelPackageArn")
+    return PackageJudged(arn, status == "Approved", _time(event, "time"), changed)
 
 
 @dataclass(frozen=True)

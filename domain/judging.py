@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from domain.counted import counted
 from domain.decision import Decision
 from domain.names import NO_RELEASE
 from domain.releases import ReleaseRecord, model_stamp
@@ -82,7 +83,7 @@ def judge_release(
         runs = f"the endpoint is InService and runs {model}"
         if evidence.is_first or evidence.requests >= evidence.min_requests:
             return decided("live", "endpoint-runs-it", runs)
-        answered = f"it answered {evidence.requests} requests while it was watched"
+        answered = f"it answered {counted(evidence.requests, 'request')} while it was watched"
         return decided(
             "hold", "too-few-requests", runs, f"{answered}; {evidence.min_requests} are needed to prove it"
         )
@@ -105,9 +106,13 @@ def judge_release(
     return decided("failed", "endpoint-not-in-service", seen, *why)
 
 
-def is_to_be_rejected(decision: Decision) -> bool:
-    """Did the release end badly for a reason that is the model's? Then its package is Rejected."""
-    return decision.verdict in ("rolled-back", "failed") and decision.rule != NO_ROOM
+def is_to_be_rejected(decision: Decision, *, serving: str | None) -> bool:
+    """Did the release end badly for a reason that is the model's? Then its package is Rejected.
+
+    `serving` is the package that serves: released anew and gone back, it has proved itself before.
+    """
+    is_bad = decision.verdict in ("rolled-back", "failed") and decision.rule != NO_ROOM
+    return is_bad and decision.inputs["package"] != serving
 
 
 def decide_restoring(
@@ -126,16 +131,11 @@ def decide_restoring(
     is_served = observed.endpoint_status != "InService" or observed.runs_release(deployment, named)
     if serving is None or named in (serving, NO_RELEASE) or is_served:
         return decided("none", "nothing-in-flight")
-    seen = (
-        f"Serving names release {named}, but the endpoint runs {observed.config_name}, of release {serving}"
-    )
+    seen = f"Serving names release {named}, but the endpoint runs {observed.config_name}"
     if went_back:
-        return decided(
-            "page",
-            "names-what-does-not-serve",
-            f"{seen}; that was released anew and went back: see docs/runbooks/rollback.md",
-        )
-    return decided("restore", "names-what-does-not-serve", f"{seen}; that one is released anew")
+        why = f"{seen}; {serving} was released anew and went back: see docs/runbooks/rollback.md"
+        return decided("page", "names-what-does-not-serve", why)
+    return decided("restore", "names-what-does-not-serve", f"{seen}; {serving} is released anew")
 
 
 def decide_stuck_rollback(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from domain.counted import counted
 from domain.decision import Decision
 from domain.events import iso
 from domain.names import FILLER, NO_RELEASE, RELEASE_SLOTS
@@ -14,6 +15,9 @@ from domain.names import FILLER, NO_RELEASE, RELEASE_SLOTS
 UNSTARTED_HOURS = 24
 """For so long an open release may wait until Serving is asked for it; then its lease runs out."""
 OVERTAKEN, NOT_APPROVED = "overtaken", "not-approved-any-more"
+PAUSED, HANDLED = "paused", "approval-handled"
+LETS_WAIT = (PAUSED, HANDLED)
+"""Rules by which a package is not released now, and one that waits goes on waiting."""
 ENDS_A_WAIT = (OVERTAKEN, NOT_APPROVED)
 """Rules by which a package that waited is not released, unless it is approved again."""
 
@@ -102,10 +106,12 @@ def decide_release(
     stack_status: str,
     approval: str = "Approved",
     report_uri: str = "",
+    is_handled: bool = False,
 ) -> Decision:
     """Release an approved package, let it wait, or leave things as they are. The first rule that holds decides.
 
     `approval` is what the registry says of the package now; one that waited may be rejected or gone since.
+    `is_handled`: the very approval that asks was handled before, and its event came again.
     """
     inputs: dict[str, Any] = {
         "package": package_arn,
@@ -117,10 +123,12 @@ def decide_release(
     def decided(verdict: str, rule: str, reason: str) -> Decision:
         return Decision("release", verdict, rule, (reason,), inputs)
 
+    if is_handled:
+        return decided("skip", HANDLED, f"this approval of {model_stamp(package_arn)} was handled before")
     if paused:
         return decided(
             "skip",
-            "paused",
+            PAUSED,
             "somebody paused this deployment; approve again after `./tideline pause --resume`",
         )
     if in_flight:
@@ -132,6 +140,31 @@ def decide_release(
     if not takes_updates(stack_status):
         return decided("wait", "stack-busy", f"Serving is {stack_status}; it goes when that has settled")
     return decided("release", "approved", f"{model_stamp(package_arn)} is approved and not live")
+
+
+def is_handled(
+    package_arn: str,
+    approved_at: datetime,
+    *,
+    releases: Sequence[Mapping[str, Any]],
+    decisions: Sequence[Mapping[str, Any]],
+) -> bool:
+    """Was this approval answered by a release, or by the end of the package's wait?
+
+    Events come at least once, and late: one that comes again after a newer release must not bring the older model back.
+    """
+    since = iso(approved_at)
+    released = (
+        one["opened_at"]
+        for one in releases
+        if one["package_arn"] == package_arn and one["outcome"] != "not-started"
+    )
+    ended = (
+        one["at"]
+        for one in decisions
+        if (one["kind"], one["subject"]) == ("release", package_arn) and one["rule"] in ENDS_A_WAIT
+    )
+    return any(at >= since for at in (*released, *ended))
 
 
 def overtaken(package_arn: str, *, by: str, report_uri: str) -> Decision:
@@ -146,7 +179,7 @@ def decide_unstarted(release_id: str, *, opened_at: datetime, now: datetime, is_
     `is_named`: Serving has this release's record already, so that only the note of it was lost.
     """
     age = now - opened_at
-    hours = f"{age.total_seconds() / 3600:.0f} hours"
+    hours = counted(age.total_seconds() // 3600, "hour")
     waited = f"release {release_id} was opened {hours} ago and Serving was not asked for it"
     inputs = {"opened_at": iso(opened_at), "is_named": is_named}
     if is_named or age < timedelta(hours=UNSTARTED_HOURS):

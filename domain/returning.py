@@ -22,8 +22,11 @@ def good_before(rejected: str, releases: Sequence[Body]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(arn for arn in live if arn != rejected))
 
 
-def decide_return(rejected: str, *, serving: str | None, good: str | None) -> Decision:
-    """Go back, stay, or call people. `good` is the latest package of `good_before` that is still approved."""
+def decide_return(rejected: str, *, approval: str, serving: str | None, good: str | None) -> Decision:
+    """Go back, stay, or call people. `good` is the latest package of `good_before` that is still approved.
+
+    `approval` is what the registry says of the rejected one now: the event of a rejection may come late, or twice.
+    """
     inputs = {"rejected": rejected, "serving": serving, "good": good}
 
     def decided(verdict: str, rule: str, reason: str) -> Decision:
@@ -32,6 +35,8 @@ def decide_return(rejected: str, *, serving: str | None, good: str | None) -> De
     stamp = model_stamp(rejected)
     if serving != rejected:
         return decided("none", "rejected-one-does-not-serve", f"{stamp} is rejected and does not serve")
+    if approval != "Rejected":
+        return decided("none", "approved-since", f"{stamp} is {approval} by now")
     if good is None:
         return decided(
             "page",

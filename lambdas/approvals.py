@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from domain.decision import Decision
 from domain.delivery import judge_wait
 from domain.names import WAIT_ACTION
@@ -12,6 +14,7 @@ from lambdas import aws
 from lambdas.ledger import Ledger
 
 SUMMARY_LIMIT = 512
+GONE = ("PipelineNotFoundException", "PipelineExecutionNotFoundException")
 
 
 def answer(ledger: Ledger, *, pipeline: str, stage: str, now: datetime) -> list[str]:
@@ -38,10 +41,15 @@ def answer(ledger: Ledger, *, pipeline: str, stage: str, now: datetime) -> list[
 def _put(pipeline: str, stage: str, execution: str, decision: Decision) -> bool:
     """Give the answer; False while the execution does not ask. One that was ended otherwise takes no answer."""
     codepipeline = aws.client("codepipeline")
-    token = _token(codepipeline.get_pipeline_state(name=pipeline), stage, execution)
-    if token is None:
-        found = codepipeline.get_pipeline_execution(pipelineName=pipeline, pipelineExecutionId=execution)
-        return bool(found["pipelineExecution"]["status"] != "InProgress")
+    try:
+        token = _token(codepipeline.get_pipeline_state(name=pipeline), stage, execution)
+        if token is None:
+            found = codepipeline.get_pipeline_execution(pipelineName=pipeline, pipelineExecutionId=execution)
+            return bool(found["pipelineExecution"]["status"] != "InProgress")
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in GONE:
+            raise
+        return True  # the pipeline was removed or made anew: nobody waits any more
     status = "Approved" if decision.verdict == "approved" else "Rejected"
     codepipeline.put_approval_result(
         pipelineName=pipeline,

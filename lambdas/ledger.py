@@ -229,10 +229,15 @@ class Ledger(Table):
             return held["release_id"], held["package_arn"]
         return (champion.release_id, champion.package_arn) if champion else None
 
-    def let_wait(self, package_arn: str, *, because: str, now: datetime) -> None:
-        """Keep an approved package that cannot be released now."""
-        body = {"package_arn": package_arn, "because": because, "since": iso(now)}
-        self._put_if(Item=item("WAITING", package_arn, body), **ONLY_NEW)
+    def let_wait(
+        self, package_arn: str, *, because: str, now: datetime, approved_at: datetime | None = None
+    ) -> None:
+        """Keep an approved package that cannot be released now, and why. One that waits already and was approved
+        again waits since then; by any other look it waits for as long as before."""
+        was = self._body("WAITING", package_arn)
+        since = max(was["since"] if was else "", iso(approved_at) if approved_at else "") or iso(now)
+        body = {"package_arn": package_arn, "because": because, "since": since}
+        self._put_if(Item=item("WAITING", package_arn, body), **(still(was) if was else ONLY_NEW))
 
     def waiting(self) -> list[dict[str, Any]]:
         return self._bodies("WAITING")

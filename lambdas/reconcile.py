@@ -32,14 +32,31 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         parse_pipeline_ended(event, pipeline=settings.pipeline_name)
     ledger = Ledger(settings.ledger_table)
     open_runs = [run for run in ledger.runs() if run["status"] == "STARTED"]
-    settled = [run["plan"]["run_id"] for run in open_runs if _settle(settings, ledger, run)]
+    settled, failed = _settle_each(settings, ledger, open_runs)
     answered = approvals.answer(ledger, pipeline=pipeline, stage=stage, now=utc_now())
     done: dict[str, Any] = {"settled": settled, "answered": answered}
     if is_look:
         request = {"cause": "reconcile"}
         release = aws.invoke(aws.client("lambda"), settings.record_release_function, request)
         done["release"] = release["rule"]
+    if failed:
+        raise RuntimeError(f"could not settle {'; '.join(failed)}")
     return done
+
+
+def _settle_each(
+    settings: ReconcileSettings, ledger: Ledger, runs: list[dict[str, Any]]
+) -> tuple[list[str], list[str]]:
+    """The runs that are settled now, and those that cannot be: they keep neither another run nor a release waiting."""
+    settled, failed = [], []
+    for run in runs:
+        run_id = run["plan"]["run_id"]
+        try:
+            if _settle(settings, ledger, run):
+                settled.append(run_id)
+        except Exception as error:  # whatever it is, it is raised after all else was looked after
+            failed.append(f"{run_id}: {type(error).__name__}: {error}")
+    return settled, failed
 
 
 def _settle(settings: ReconcileSettings, ledger: Ledger, run: dict[str, Any]) -> bool:

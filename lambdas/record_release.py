@@ -172,7 +172,8 @@ def _act(
             message=message,
         )
     else:
-        if is_to_be_rejected(decision):
+        serving = ledger.serving()
+        if is_to_be_rejected(decision, serving=serving[1] if serving else None):
             _reject(record.package_arn, why)
         message = f"the release of {record.package_arn} {decision.verdict.replace('-', ' ')}: {why}"
         _tell(

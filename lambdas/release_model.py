@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -14,9 +15,11 @@ from domain.events import parse_approval
 from domain.instances import Workload
 from domain.names import BEFORE_PARAMETER, FILLER, RELEASE_PARAMETER, RELEASE_SLOTS
 from domain.releases import (
+    LETS_WAIT,
     Champion,
     ReleaseRecord,
     decide_release,
+    is_handled,
     newest_waiting,
     next_release_id,
     overtaken,
@@ -40,9 +43,12 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             return {"verdict": "nothing-waits"}
         return _release(settings, ledger, package_arn)
     judged = parse_approval(event, group=settings.model_package_group)
+    if not judged.is_judged:
+        aws.log("no approval", package=judged.arn, changed=judged.changed)
+        return {"verdict": "skip", "rule": "another-field-changed"}
     if not judged.is_approved:
         return _go_back(settings, ledger, judged.arn)
-    return _release(settings, ledger, judged.arn)
+    return _release(settings, ledger, judged.arn, approved_at=judged.at)
 
 
 def _go_back(settings: ReleaseModelSettings, ledger: Ledger, rejected: str) -> dict[str, Any]:
@@ -50,7 +56,12 @@ def _go_back(settings: ReleaseModelSettings, ledger: Ledger, rejected: str) -> d
     serving = ledger.serving()
     earlier = good_before(rejected, ledger.releases())
     approved = (arn for arn in earlier if _package(arn)["ModelApprovalStatus"] == "Approved")
-    decision = decide_return(rejected, serving=serving[1] if serving else None, good=next(approved, None))
+    decision = decide_return(
+        rejected,
+        approval=_package(rejected)["ModelApprovalStatus"],
+        serving=serving[1] if serving else None,
+        good=next(approved, None),
+    )
     if decision.verdict == "none":
         return decision.to_json()
     ledger.record(decision, subject=rejected, now=utc_now())
@@ -86,7 +97,12 @@ def _next_waiting(ledger: Ledger) -> str | None:
 
 
 def _release(
-    settings: ReleaseModelSettings, ledger: Ledger, package_arn: str, *, despite_pause: bool = False
+    settings: ReleaseModelSettings,
+    ledger: Ledger,
+    package_arn: str,
+    *,
+    approved_at: datetime | None = None,
+    despite_pause: bool = False,
 ) -> dict[str, Any]:
     """A way back is a person's act, and a pause stops what acts by itself."""
     now, opened = utc_now(), ledger.open_release_body()
@@ -102,13 +118,16 @@ def _release(
         stack_status=_serving(settings)["StackStatus"],
         approval="Approved" if is_serving else package["ModelApprovalStatus"],
         report_uri=_report_uri(package),
+        is_handled=approved_at is not None
+        and is_handled(package_arn, approved_at, releases=ledger.releases(), decisions=ledger.decisions()),
     )
     if decision.verdict != "release":
-        return _not_now(ledger, package_arn, decision)
+        return _not_now(ledger, package_arn, decision, approved_at=approved_at)
     release_id = next_release_id([release["release_id"] for release in ledger.releases()])
     ledger.record(decision, subject=f"{release_id}/{package_arn}", now=now)
+    why = "; ".join(decision.reasons)
     ledger.let_wait(
-        package_arn, because="; ".join(decision.reasons), now=now
+        package_arn, because=why, now=now, approved_at=approved_at
     )  # until Serving is asked for it
     record, facts = _record(settings, release_id, package)
     if not ledger.open_release(record, facts, now=now):
@@ -127,13 +146,16 @@ def _lost_the_lease(ledger: Ledger, package_arn: str) -> dict[str, Any]:
     return _not_now(ledger, package_arn, Decision("release", "wait", "lost-the-lease", (reason,)))
 
 
-def _not_now(ledger: Ledger, package_arn: str, decision: Decision) -> dict[str, Any]:
+def _not_now(
+    ledger: Ledger, package_arn: str, decision: Decision, *, approved_at: datetime | None = None
+) -> dict[str, Any]:
     """Keep a package that must wait until Serving has settled; record_release asks again then, reconcile daily."""
     now = utc_now()
     ledger.record(decision, subject=package_arn, now=now)
     if decision.verdict == "wait":
-        ledger.let_wait(package_arn, because="; ".join(decision.reasons), now=now)
-    elif decision.rule != "paused":
+        why = "; ".join(decision.reasons)
+        ledger.let_wait(package_arn, because=why, now=now, approved_at=approved_at)
+    elif decision.rule not in LETS_WAIT:
         ledger.stop_waiting(package_arn)
     aws.log("not released", package=package_arn, verdict=decision.verdict, rule=decision.rule)
     return decision.to_json()

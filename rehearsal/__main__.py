@@ -28,7 +28,7 @@ from rehearsal.scenarios.evaluations import EVALUATIONS, evaluations
 from rehearsal.scenarios.expectations import check
 from rehearsal.scenarios.expected import Expected
 from rehearsal.scenarios.keep import keep_up
-from rehearsal.scenarios.load import STANDARD, find
+from rehearsal.scenarios.load import STANDARD, Loaded, find
 from rehearsal.scenarios.project import lay_out
 from rehearsal.scenarios.quality import compare
 from rehearsal.scenarios.record import write_journal
@@ -52,51 +52,51 @@ class Stage:
     """The way in; without one everything is deployed directly."""
 
 
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make rehearse", description=__doc__)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="make rehearse", description=__doc__)
+    made.add_argument(
         "--config", type=Path, default=ROOT / "config" / "dev.yaml", help="the environment to deploy"
     )
-    parser.add_argument(
+    made.add_argument(
         "--assembly", type=Path, help="a cloud assembly that is there already (default: synthesise)"
     )
-    parser.add_argument("--out", type=Path, default=ROOT / "build" / "rehearsal", help="where the results go")
-    parser.add_argument(
+    made.add_argument("--out", type=Path, default=ROOT / "build" / "rehearsal", help="where the results go")
+    made.add_argument(
         "--tables", type=Path, help="a folder of prepared months, YYYY-MM.csv.gz, in place of the scenario's"
     )
-    parser.add_argument(
-        "--scenario", default=STANDARD, help=f"a name, or the path of a YAML file (default: {STANDARD})"
-    )
-    parser.add_argument(
+    made.add_argument("--scenario", help=f"a name, or the path of a YAML file (default: {STANDARD})")
+    made.add_argument(
         "--seed",
         type=int,
         default=0,
         help="deliver events twice and out of order, by this seed (default: 0, in order and once)",
     )
-    parser.add_argument("--keep", action="store_true", help="leave the account up until Ctrl-C")
-    parser.add_argument("--until", type=datetime.fromisoformat, help="end earlier, such as 2013-03-20")
-    parser.add_argument(
+    made.add_argument("--keep", action="store_true", help="leave the account up until Ctrl-C")
+    made.add_argument("--until", type=datetime.fromisoformat, help="end earlier, such as 2013-03-20")
+    made.add_argument(
         "--direct", action="store_true", help="deploy without the pipeline (so it is with --assembly)"
     )
-    parser.add_argument(
+    made.add_argument(
         "--no-engine", action="store_true", help="build no image with docker or podman, even if there is one"
     )
-    parser.add_argument("--retrains", type=int, help="how many an alarm must start at least")
-    own = parser.add_argument_group("your own table")
+    made.add_argument("--retrains", type=int, help="how many an alarm must start at least")
+    own = made.add_argument_group("your own table")
     own.add_argument("--data", type=Path, help="a CSV file, plain or gzipped")
     own.add_argument("--target", help="the column to predict")
     own.add_argument("--time", help="the column that dates each row")
     own.add_argument("--task", help="binary or regression (default: what the target looks like)")
-    return parser.parse_args()
+    return made
 
 
 def stage(args: argparse.Namespace, console: Console) -> Stage:
     """The example, or the table that somebody brings."""
     if args.data is not None:
+        _refuse_beside_a_table(args)
         return own_stage(args, console)
     if args.target or args.time or args.task:
         raise Unusable("got --target, --time or --task without --data; name the table too, or leave them out")
-    loaded = find(args.scenario)
+    loaded = find(args.scenario or STANDARD)
+    _refuse_an_end_outside(loaded, args.until)
     config, repository = args.config, ROOT
     text = loaded.config(args.config)
     console.print(f"{loaded.name}: {loaded.file.title}", markup=False, highlight=False)
@@ -119,7 +119,7 @@ def _shortened(scenario: Scenario, args: argparse.Namespace) -> Scenario:
     if args.tables:
         changes["tables"] = args.tables
     if args.until:
-        changes["end"] = args.until.replace(tzinfo=UTC)
+        changes |= {"end": args.until.replace(tzinfo=UTC), "is_part": True}
     if args.retrains is not None:
         changes["retrains"] = args.retrains
     if changes:
@@ -127,6 +127,27 @@ def _shortened(scenario: Scenario, args: argparse.Namespace) -> Scenario:
     if changes or args.seed:
         changes["judges_grants"] = False
     return replace(scenario, **changes)
+
+
+def _refuse_an_end_outside(loaded: Loaded, until: datetime | None) -> None:
+    """The season can be cut off within it. Raises Unusable if that leaves nothing of it, or is no cut."""
+    start, end = loaded.file.start, loaded.file.end
+    if until and not start < until.replace(tzinfo=UTC) <= end:
+        allowed = f"after {start:%Y-%m-%d %H:%M}, where {loaded.name} begins, up to {end:%Y-%m-%d %H:%M}"
+        raise Unusable(f"--until: got {until:%Y-%m-%d %H:%M}; allowed: {allowed}")
+
+
+NOT_WITH_DATA = ("scenario", "tables", "until", "retrains", "assembly", "direct")
+
+
+def _refuse_beside_a_table(args: argparse.Namespace) -> None:
+    """What says how an example is played says nothing of a table that is brought. Raises Unusable."""
+    untold = parser().parse_args([])
+    if given := [f"--{name}" for name in NOT_WITH_DATA if getattr(args, name) != getattr(untold, name)]:
+        raise Unusable(
+            f"got --data with {', '.join(given)}; a table of your own is played by its own dates and by the pipeline, "
+            "so leave one of the two out"
+        )
 
 
 def own_stage(args: argparse.Namespace, console: Console) -> Stage:
@@ -206,7 +227,7 @@ def seldom_look_for_cycles() -> None:
 
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no child process outlives us
-    args = arguments()
+    args = parser().parse_args()
     console, began = Console(width=None if sys.stdout.isatty() else 160), perf_counter()
     try:
         load(args.config)

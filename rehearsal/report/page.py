@@ -8,6 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from domain.counted import counted
 from rehearsal.report.story import Story
 from rehearsal.report.timeline import draw
 
@@ -25,6 +26,7 @@ def render(story: Story) -> str:
     )
     environment.filters["pretty"] = pretty
     environment.filters["number"] = number
+    environment.filters["counted"] = counted
     drawing = draw(story.start, story.end, story.levels, story.moments)
     return environment.get_template("page.html.j2").render(
         story=story, summary=story.summary, drawing=drawing

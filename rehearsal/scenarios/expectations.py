@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from config.schema import PRICES
+from domain.counted import counted
 from domain.names import Prefix
 from domain.prices import parse_prices
 from domain.replay import AGAIN, Rules, replay
@@ -101,11 +102,15 @@ def _serving(outcome: Outcome) -> Iterator[Finding]:
         return
     answers = outcome.world.asked
     lost = [answer for answer in answers if not answer.predictions]
-    where = f"{len(lost)} of {len(answers)} requests failed, the first: {lost[0].error}" if lost else ""
+    where = (
+        f"{len(lost)} of {counted(len(answers), 'request')} failed, the first: {lost[0].error}"
+        if lost
+        else ""
+    )
     yield Finding("every request is answered", not lost and bool(answers), where)
     parity = outcome.parity
     difference = (
-        f"largest difference {parity.largest_difference:g} over {parity.rows} rows"
+        f"largest difference {parity.largest_difference:g} over {counted(parity.rows, 'row')}"
         if parity
         else "not checked"
     )
@@ -187,7 +192,9 @@ def _drift(outcome: Outcome, decided: list[dict[str, Any]], wanted: int) -> Iter
         f"{d['verdict']} ({d['rule']})" for d in decided if d["kind"] == "retrain"
     ] or "no decision; see OnDrift and its queue"
     yield Finding(
-        f"an alarm starts at least {wanted} retrain", len(retrains) >= wanted, f"retrain decided: {got}"
+        f"an alarm starts at least {counted(wanted, 'retrain')}",
+        len(retrains) >= wanted,
+        f"retrain decided: {got}",
     )
 
 

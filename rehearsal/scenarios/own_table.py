@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from config.schema import Config, load
+from domain.counted import counted
 from rehearsal.scenarios.project import lay_out
 from rehearsal.scenarios.turn import Scenario
 from rehearsal.table.prepare import Prepared
@@ -52,8 +53,9 @@ def _tell(prepared: Prepared, config: Config, repository: Path, console: Console
     console.print(table, markup=False, highlight=False)
     watch = config.monitoring
     console.print(
-        f"held out {config.gate.holdout_days} days; a day is judged from {watch.min_rows} labelled rows on, "
-        f"fewer wait for the next; red at {watch.false_alarms_per_year:g} false alarms a year\n"
+        f"held out {counted(config.gate.holdout_days, 'day')}; a day is judged from "
+        f"{counted(watch.min_rows, 'labelled row')} on, fewer wait for the next; red at "
+        f"{watch.false_alarms_per_year:g} false alarms a year\n"
         f"Its model.py and configuration: {repository / 'training' / 'model.py'}, {repository / 'config'}\n",
         markup=False,
         highlight=False,

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from domain.counted import counted
 from rehearsal.scenarios.finding import Finding
 from rehearsal.scenarios.outcomes import later
 from rehearsal.scenarios.permissions import deployed_grants
@@ -96,7 +97,7 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
     if quality := summary["quality"]:
         gain = 1 - quality["served"] / quality["never_retrained"] if quality["never_retrained"] else 0.0
         console.print(
-            f"Loss on {quality['rows']:,} labelled rows: served {quality['served']:.4f}, "
+            f"Loss on {counted(quality['rows'], 'labelled row')}: served {quality['served']:.4f}, "
             f"never retrained {quality['never_retrained']:.4f} ({gain:+.1%} better){_calendar(quality)}"
         )
     sent = summary["requests"]
@@ -109,11 +110,12 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
     spent = sum(run.get("spent_micro_usd", 0) for run in summary["runs"]) / 1e6
     reserved = sum(run["plan"]["reserved_micro_usd"] for run in summary["runs"]) / 1e6
     console.print(
-        f"Training: {len(summary['runs'])} runs, {len(summary['jobs'])} jobs; {reserved:.4f} USD reserved, "
+        f"Training: {counted(len(summary['runs']), 'run')}, {counted(len(summary['jobs']), 'job')}; "
+        f"{reserved:.4f} USD reserved, "
         f"{spent:.4f} USD at list price for the five minutes that each job is given"
     )
     unused = sum(map(len, summary["grants"]["unused"].values()))
-    console.print(f"Permissions: {summary['grants']['used']} grants used, {unused} not")
+    console.print(f"Permissions: {counted(summary['grants']['used'], 'grant')} used, {unused} not")
     for decision in summary["decisions"]:
         if decision["kind"] != "instance":
             console.print(
@@ -139,7 +141,7 @@ def _print_later(told: dict[str, Any], console: Console) -> None:
 def _calendar(quality: dict[str, Any]) -> str:
     if quality["calendar"] is None:
         return f"; a calendar could not be followed: {quality['calendar_failed']}"
-    return f", retrained every month {quality['calendar']:.4f} ({quality['calendar_runs']} runs)"
+    return f", retrained every month {quality['calendar']:.4f} ({counted(quality['calendar_runs'], 'run')})"
 
 
 def _print_versions(summary: dict[str, Any], console: Console) -> None:

@@ -178,7 +178,7 @@ MANIFEST = {"schemaVersion": 2, "mediaType": "application/vnd.docker.distributio
 
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
-    """Two repositories, and a docker that puts what it is told to push."""
+    """Two repositories, and a docker: each image that it pushes is another one, and a copy is the one it was told."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.setattr(shutil, "which", lambda _: "/bin/docker")
@@ -196,11 +196,19 @@ def registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
             if command[1] == "push" or "imagetools" in command:
                 target = next(word for word in reversed(command) if ":" in word and "@" not in word)
                 name, tag = target.removeprefix("--tag=").split("/", 1)[1].split(":")
-                manifest = json.dumps(MANIFEST)
+                manifest = copied(command[-1]) if "imagetools" in command else built()
                 digest = "sha256:" + hashlib.sha256(manifest.encode()).hexdigest()
                 ecr.put_image(repositoryName=name, imageManifest=manifest, imageTag=tag, imageDigest=digest)
                 ecr.start_image_scan(repositoryName=name, imageId={"imageTag": tag})
             return ""
+
+        def built() -> str:
+            return json.dumps({**MANIFEST, "build": calls.count("push")})
+
+        def copied(source: str) -> str:
+            name, digest = source.split("/", 1)[1].split("@")
+            (found,) = ecr.batch_get_image(repositoryName=name, imageIds=[{"imageDigest": digest}])["images"]
+            return str(found["imageManifest"])
 
         calls: list[str] = []
         monkeypatch.setattr(image, "_run", run)
@@ -210,15 +218,33 @@ def registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
 
 def test_the_same_content_is_built_once(registry: Any, tmp_path: Path) -> None:
     digest = build_and_push(aws(), tmp_path)
-    assert digest.startswith("sha256:")
     before = len(registry.docker_calls)
     assert build_and_push(aws(), tmp_path) == digest
     assert len(registry.docker_calls) == before
+    (tmp_path / "requirements" / "image.txt").write_text("another library")
+    assert build_and_push(aws(), tmp_path) != digest
 
 
 def test_another_environment_takes_over_the_very_digest(registry: Any, tmp_path: Path) -> None:
     digest = build_and_push(aws(), tmp_path)
     assert take_over(aws("prod"), aws("dev"), tmp_path) == digest
+    assert registry.docker_calls.count("push") == 1
+
+
+def test_an_image_that_arrives_under_another_digest_is_refused(
+    registry: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_and_push(aws(), tmp_path)
+    docker = image._run
+
+    def rebuilds(command: list[str], *, stdin: str | None = None) -> str:
+        if "imagetools" not in command:
+            return docker(command, stdin=stdin)
+        return docker(["docker", "push", next(w for w in command if w.startswith("--tag="))])
+
+    monkeypatch.setattr(image, "_run", rebuilds)
+    with pytest.raises(CommandError, match="arrived in tideline-prod as"):
+        take_over(aws("prod"), aws("dev"), tmp_path)
 
 
 def test_an_image_that_was_not_built_cannot_be_taken_over(registry: Any, tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ ALARM = {
 }
 APPROVAL = {
     "source": "aws.sagemaker",
+    "time": "2013-04-20T13:00:00Z",
     "detail-type": "SageMaker Model Package State Change",
     "detail": {
         "ModelPackageGroupName": "tideline-dev",
@@ -74,7 +75,9 @@ def test_each_event_of_ours_is_read() -> None:
     assert parse(ALARM) == [
         AlarmFired("tideline-dev-loss", "1.5 > 1.2", datetime(2013, 4, 20, 13, tzinfo=UTC))
     ]
-    assert parse(APPROVAL) == [PackageJudged(f"{PREFIX}:model-package/tideline-dev/1", True)]
+    assert parse(APPROVAL) == [
+        PackageJudged(f"{PREFIX}:model-package/tideline-dev/1", True, datetime(2013, 4, 20, 13, tzinfo=UTC))
+    ]
     assert parse(SETTLED) == [StackSettled("UPDATE_COMPLETE", "")]
     assert parse(ENDED) == [PipelineEnded(f"{PREFIX}:pipeline/tideline-dev-train/execution/abc", "Succeeded")]
 
@@ -187,3 +190,21 @@ def test_stored_times_sort_as_text_as_they_do_in_time(one: datetime, other: date
 
 def test_both_forms_that_aws_writes_are_read() -> None:
     assert utc("2013-04-20T13:00:00.000+0000") == utc("2013-04-20T13:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_judged"),
+    [
+        (None, True),
+        (["ModelApprovalStatus", "ApprovalDescription"], True),
+        (["CustomerMetadataProperties"], False),
+        (["ModelLifeCycle"], False),
+    ],
+)
+def test_a_change_of_anything_else_of_an_approved_package_is_no_approval(
+    changed: list[str] | None, is_judged: bool
+) -> None:
+    event = copy.deepcopy(APPROVAL)
+    if changed:
+        event["detail"]["UpdatedModelPackageFields"] = changed  # type: ignore[index]
+    assert parse_approval(event, group="tideline-dev").is_judged is is_judged

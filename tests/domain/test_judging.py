@@ -114,7 +114,7 @@ def test_a_release_that_had_no_room_is_said_so_and_is_not_the_model_s_fault(
     decision = judge(observed, replace(ENOUGH, stack_said=(said,)))
     assert (decision.verdict, decision.rule) == (verdict, "no-room")
     assert said in decision.reasons
-    assert not is_to_be_rejected(decision)
+    assert not is_to_be_rejected(decision, serving=None)
     by_endpoint = judge(replace(observed, failure_reason=said))
     assert by_endpoint.rule == "no-room"
 
@@ -123,7 +123,8 @@ def test_a_model_whose_alarm_fired_is_rejected_whatever_else_was_lacking() -> No
     evidence = replace(ENOUGH, alarms=("latency: above 250000",), stack_said=(CAPACITY,))
     decision = judge(WENT_BACK, evidence)
     assert decision.rule == "endpoint-runs-another"
-    assert is_to_be_rejected(decision)
+    assert is_to_be_rejected(decision, serving="arn:p/6")
+    assert not is_to_be_rejected(decision, serving=PACKAGE)
 
 
 def test_what_the_stack_repeats_of_the_endpoint_s_reason_is_said_once() -> None:
@@ -135,8 +136,8 @@ def test_what_the_stack_repeats_of_the_endpoint_s_reason_is_said_once() -> None:
 
 
 def test_neither_a_live_nor_a_held_release_is_rejected() -> None:
-    assert not is_to_be_rejected(judge(RUNS_IT))
-    assert not is_to_be_rejected(judge(RUNS_IT, replace(ENOUGH, requests=0)))
+    assert not is_to_be_rejected(judge(RUNS_IT), serving=None)
+    assert not is_to_be_rejected(judge(RUNS_IT, replace(ENOUGH, requests=0)), serving=None)
 
 
 @pytest.mark.parametrize(

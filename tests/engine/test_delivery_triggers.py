@@ -163,6 +163,20 @@ def test_the_commit_of_a_connection_is_what_is_built(delivery: Delivery, reposit
     assert delivery.status(execution) == "Succeeded"
 
 
+@pytest.mark.parametrize(("command", "ends"), [("./run", "Failed"), ("sh ./run", "Succeeded")])
+def test_nothing_in_the_zip_of_a_connection_is_executable(
+    delivery: Delivery, repository: Path, command: str, ends: str
+) -> None:
+    delivery.project("check", command)
+    delivery.pipeline({"name": "Verify", "actions": [build("check")]}, source=BEHIND_A_CONNECTION)
+    committed(repository, {"run": "#!/bin/sh\ntrue\n"})
+    (repository / "run").chmod(0o755)
+    committed(repository, {"a.txt": "the mode too"})
+    (execution,) = pipelines.push(delivery.account, "acme/model", "main")
+    delivery.account.pump()
+    assert delivery.status(execution) == ends
+
+
 def test_a_role_that_may_not_use_the_connection_fails_the_source(
     delivery: Delivery, repository: Path
 ) -> None:

@@ -8,13 +8,17 @@ import pytest
 import time_machine
 from moto import mock_aws
 
+from domain.events import iso
 from domain.releases import Champion
-from lambdas import record_release, release_model
-from tests.lambdas import releasing_world
+from lambdas import reconcile, record_release, release_model
+from lambdas.ledger import utc_now
+from tests.lambdas import releasing_world, settling_world
 from tests.lambdas.local import DEPLOYMENT, IMAGE, NOW, Local, Scripted
 from tests.lambdas.recording_world import SETTINGS, Settle, open_release
 from tests.lambdas.releasing_world import Approve, Register, Retry
 from tests.lambdas.serving_world import PREFIX, SERVING, Serving, model_data
+from tests.lambdas.settling_world import EXECUTION, Reconcile, Runs, report
+from tests.lambdas.test_ledger import PLAN
 
 SESSION = boto3.Session("testing", "testing", region_name="us-east-1")
 
@@ -119,6 +123,7 @@ def _judge(local: Local, package: str, status: str) -> dict[str, Any]:
     event = {
         "source": "aws.sagemaker",
         "detail-type": "SageMaker Model Package State Change",
+        "time": iso(utc_now()),
         "detail": {
             "ModelPackageGroupName": DEPLOYMENT,
             "ModelApprovalStatus": status,
@@ -150,3 +155,32 @@ def reject(local: Local, cloudformation: Scripted) -> Approve:
 def retry(local: Local, cloudformation: Scripted) -> Retry:
     """What record_release asks for when Serving has settled."""
     return lambda: local.run(release_model, releasing_world.SETTINGS, {"cause": "waiting"})
+
+
+@pytest.fixture
+def runs(local: Local) -> Runs:
+    """A run that was started, and what became of it."""
+    assert local.ledger.claim(PLAN, now=NOW, budget_micro_usd=10**6)
+    local.ledger.mark_started("run-1", execution_arn=EXECUTION, now=NOW)
+    report(local, passed=True)
+    known = Runs()
+    local.script(
+        "sagemaker",
+        describe_pipeline_execution=known.execution,
+        list_pipeline_execution_steps=known.steps,
+        describe_training_job=known.training_job,
+        describe_processing_job=known.processing_job,
+    )
+    return known
+
+
+@pytest.fixture
+def settled(local: Local) -> Reconcile:
+    local.functions["tideline-dev-record-release"] = lambda **_: {"rule": "nothing-in-flight"}
+
+    def reconciled(event: dict[str, Any] | None = None) -> list[str]:
+        settings = replace(settling_world.SETTINGS, topic_arn=local.topic_arn)
+        answer = local.run(reconcile, settings, event or {"detail-type": "Scheduled Event"})
+        return list(answer["settled"])
+
+    return reconciled

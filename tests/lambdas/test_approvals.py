@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lambdas import approvals
-from tests.lambdas.local import NOW, Local, Scripted
+from tests.lambdas.local import NOW, Local, Scripted, refused
 from tests.lambdas.test_ledger import PLAN
 
 EXECUTION = "11111111-2222-3333-4444-555555555555"
@@ -109,6 +109,23 @@ def test_a_push_that_ended_by_itself_is_let_go(
     pipeline.action, pipeline.status = "Failed", "Failed"
     answer(local)
     assert codepipeline.called("put_approval_result") == []
+    assert local.ledger.deliveries_waiting() == []
+
+
+@pytest.mark.parametrize("gone", ["PipelineNotFoundException", "PipelineExecutionNotFoundException"])
+def test_a_push_of_a_pipeline_that_was_removed_or_made_anew_is_let_go(
+    local: Local, codepipeline: Scripted, pipeline: Pipeline, gone: str
+) -> None:
+    """Else no later release would be looked after: each look would stop here."""
+
+    def refuse(**_: Any) -> dict[str, Any]:
+        raise refused(gone, "is not there")
+
+    released(local, "live")
+    pipeline.execution = "00000000-2222-3333-4444-555555555555"
+    call = "get_pipeline_state" if gone == "PipelineNotFoundException" else "get_pipeline_execution"
+    codepipeline.answers = {**codepipeline.answers, call: refuse}
+    assert answer(local) == [EXECUTION]
     assert local.ledger.deliveries_waiting() == []
 
 

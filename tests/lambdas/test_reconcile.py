@@ -1,145 +1,15 @@
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from domain.instances import micro_usd
-from domain.settings import ReconcileSettings
 from lambdas import reconcile
 from lambdas.choose_instance import price_book
-from tests.lambdas.local import ACCOUNT, DEPLOYMENT, NOW, Local
+from tests.lambdas.local import NOW, Local
+from tests.lambdas.settling_world import EXECUTION, SETTINGS, Reconcile, Runs, ended, report
 from tests.lambdas.test_ledger import OTHER, PLAN
 
-PIPELINE = f"{DEPLOYMENT}-train"
-EXECUTION = f"{ACCOUNT}:pipeline/{PIPELINE}/execution/abcdefghijkl"
-SETTINGS = ReconcileSettings(
-    deployment=DEPLOYMENT,
-    pipeline_name=PIPELINE,
-    artefacts_bucket="artefacts",
-    ledger_table="ledger",
-    topic_arn="",
-    choose_instance_function="tideline-dev-choose-instance",
-    record_release_function="tideline-dev-record-release",
-    approval="automatic",
-    delivery_pipeline="tideline-delivery",
-    delivery_stage="dev-Wait",
-)
 PRICES = price_book("us-east-1")
-
-
-class Runs:
-    """What SageMaker says of a pipeline's execution and of its jobs."""
-
-    def __init__(self) -> None:
-        self.status = "Succeeded"
-        self.failure: str | None = None
-        self.failed_steps: dict[str, str] = {}
-        self.training: dict[str, Any] = {"BillableTimeInSeconds": 600}
-        self.instance = {"InstanceType": "ml.c5.xlarge"}
-        self.times: dict[str, Any] = {
-            "ProcessingStartTime": NOW,
-            "ProcessingEndTime": NOW + timedelta(seconds=90),
-        }
-
-    def execution(self, **_: Any) -> dict[str, Any]:
-        reason = {"FailureReason": self.failure} if self.failure else {}
-        return {"PipelineExecutionStatus": self.status, **reason}
-
-    def steps(self, **_: Any) -> dict[str, Any]:
-        job = {"Arn": f"{ACCOUNT}:processing-job/pipelines-abc-CheckData"}
-        train = {"Arn": f"{ACCOUNT}:training-job/pipelines-abc-Train"}
-        evaluate = {"Arn": f"{ACCOUNT}:processing-job/pipelines-abc-Evaluate"}
-        steps: list[dict[str, Any]] = [
-            {"StepName": "CheckData", "Metadata": {"ProcessingJob": job}},
-            {"StepName": "Train", "Metadata": {"TrainingJob": train}},
-            {"StepName": "Evaluate", "Metadata": {"ProcessingJob": evaluate}},
-            {"StepName": "Gate", "Metadata": {"Condition": {"Outcome": "True"}}},
-            {
-                "StepName": "Register",
-                "Metadata": {"RegisterModel": {"Arn": f"{ACCOUNT}:model-package/{DEPLOYMENT}/7"}},
-            },
-        ]
-        for step in steps:
-            if reason := self.failed_steps.get(step["StepName"]):
-                step["FailureReason"] = reason
-        return {"PipelineExecutionSteps": steps}
-
-    def training_job(self, TrainingJobName: str) -> dict[str, Any]:
-        return {
-            "TrainingJobName": TrainingJobName,
-            "TrainingJobArn": f"{ACCOUNT}:training-job/{TrainingJobName}",
-            "ModelArtifacts": {"S3ModelArtifacts": "s3://m"},
-            "TrainingJobStatus": "Completed",
-            "SecondaryStatus": "Completed",
-            "ResourceConfig": {"InstanceCount": 1, "VolumeSizeInGB": 30, **self.instance},
-            "StoppingCondition": {},
-            "CreationTime": NOW,
-            **self.training,
-        }
-
-    def processing_job(self, ProcessingJobName: str) -> dict[str, Any]:
-        cluster = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 30}
-        return {
-            "ProcessingJobName": ProcessingJobName,
-            "ProcessingJobArn": f"{ACCOUNT}:processing-job/{ProcessingJobName}",
-            "ProcessingResources": {"ClusterConfig": cluster},
-            "AppSpecification": {"ImageUri": "i"},
-            "ProcessingJobStatus": "Completed",
-            "CreationTime": NOW,
-            **self.times,
-        }
-
-
-@pytest.fixture
-def runs(local: Local) -> Runs:
-    """A run that was started, and what became of it."""
-    assert local.ledger.claim(PLAN, now=NOW, budget_micro_usd=10**6)
-    local.ledger.mark_started("run-1", execution_arn=EXECUTION, now=NOW)
-    report(local, passed=True)
-    known = Runs()
-    local.script(
-        "sagemaker",
-        describe_pipeline_execution=known.execution,
-        list_pipeline_execution_steps=known.steps,
-        describe_training_job=known.training_job,
-        describe_processing_job=known.processing_job,
-    )
-    return known
-
-
-def report(local: Local, *, passed: bool, run_id: str = "run-1") -> None:
-    gate = {"passed": passed, "rule": "non-inferior", "reason": "2% better than the champion", "margin": 0.02}
-    body = {"gate": gate, "loss": {"challenger": 0.1}, "rows": 900, "days": 14, "day_losses": []}
-    local.put_json(f"s3://artefacts/runs/{run_id}/report/report.json", body)
-
-
-Reconcile = Callable[..., list[str]]
-
-
-@pytest.fixture
-def settled(local: Local) -> Reconcile:
-    local.functions["tideline-dev-record-release"] = lambda **_: {"rule": "nothing-in-flight"}
-
-    def reconciled(event: dict[str, Any] | None = None) -> list[str]:
-        settings = replace(SETTINGS, topic_arn=local.topic_arn)
-        answer = local.run(reconcile, settings, event or {"detail-type": "Scheduled Event"})
-        return list(answer["settled"])
-
-    return reconciled
-
-
-def ended(pipeline: str = PIPELINE) -> dict[str, Any]:
-    return {
-        "source": "aws.sagemaker",
-        "detail-type": "SageMaker Model Building Pipeline Execution Status Change",
-        "detail": {
-            "pipelineArn": f"{ACCOUNT}:pipeline/{pipeline}",
-            "pipelineExecutionArn": EXECUTION,
-            "currentPipelineExecutionStatus": "Succeeded",
-        },
-    }
 
 
 def spent(local: Local) -> int:
@@ -313,66 +183,16 @@ def test_the_daily_look_asks_after_the_release_too_and_a_pipelines_end_does_not(
     assert asked in local.invoked
 
 
-DELIVERY = "11111111-2222-3333-4444-555555555555"
-
-
-def delivery_waits() -> dict[str, Any]:
-    detail = {
-        "pipeline": "tideline-delivery",
-        "stage": "dev-Wait",
-        "state": "STARTED",
-        "execution-id": DELIVERY,
-    }
-    return {
-        "source": "aws.codepipeline",
-        "detail-type": "CodePipeline Action Execution State Change",
-        "detail": detail,
-    }
-
-
-@pytest.fixture
-def answers(local: Local) -> Any:
-    """The delivery pipeline, in its approval; a push waits for run-1."""
-    local.ledger.wait_for_run(DELIVERY, "run-1", now=NOW)
-    latest = {"status": "InProgress", "token": DELIVERY}
-    stage = {
-        "stageName": "dev-Wait",
-        "latestExecution": {"pipelineExecutionId": DELIVERY, "status": "InProgress"},
-        "actionStates": [{"actionName": "Release", "latestExecution": latest}],
-    }
-    return local.script(
-        "codepipeline",
-        get_pipeline_state=lambda **_: {"stageStates": [stage]},
-        put_approval_result=lambda **_: {},
-    )
-
-
-def test_a_push_whose_model_the_gate_refused_is_told_when_its_run_is_settled(
-    local: Local, runs: Runs, settled: Reconcile, answers: Any
+def test_a_run_that_cannot_be_settled_keeps_neither_another_run_nor_a_release_waiting(
+    local: Local, runs: Runs, settled: Reconcile
 ) -> None:
-    report(local, passed=False)
-    settled(ended())
-    (given,) = answers.called("put_approval_result")
-    assert given["result"]["status"] == "Rejected"
-    assert "2% better than the champion" in given["result"]["summary"]
-
-
-def test_a_push_that_comes_to_its_approval_after_its_run_ended_is_answered_at_once(
-    local: Local, runs: Runs, settled: Reconcile, answers: Any
-) -> None:
-    report(local, passed=False)
-    body = local.ledger.deliveries_waiting()[0]
-    local.ledger.close_delivery(body, outcome="not yet")
-    settled(ended())
-    assert answers.called("put_approval_result") == []
-    local.ledger._put("DELIVERY", DELIVERY, body)
-    settled(delivery_waits())
-    assert len(answers.called("put_approval_result")) == 1
-
-
-def test_a_push_whose_model_passed_waits_for_the_release(
-    local: Local, runs: Runs, settled: Reconcile, answers: Any
-) -> None:
-    settled(ended())
-    assert answers.calls == []
-    assert len(local.ledger.deliveries_waiting()) == 1
+    """Its report is gone; that is an error, told when all else was looked after."""
+    late = PLAN.lease_until(NOW)
+    assert local.ledger.claim(OTHER, now=late, budget_micro_usd=10**7)
+    local.ledger.mark_started("run-2", execution_arn=EXECUTION, now=late)
+    report(local, passed=True, run_id="run-2")
+    local.s3.delete_object(Bucket="artefacts", Key="runs/run-1/report/report.json")
+    with pytest.raises(RuntimeError, match="could not settle run-1: NoSuchKey"):
+        settled()
+    assert [run["status"] for run in local.ledger.runs()] == ["STARTED", "SETTLED"]
+    assert ("tideline-dev-record-release", {"cause": "reconcile"}) in local.invoked

@@ -1,12 +1,13 @@
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import boto3
 import pytest
 
 from domain.releases import Champion, ReleaseRecord
 from lambdas import release_model
-from tests.lambdas.local import IMAGE, Local, Scripted, refused
+from tests.lambdas.local import IMAGE, NOW, Local, Scripted, refused
 from tests.lambdas.releasing_world import SETTINGS, Approve, Register, close, parameter, waiting
 from tests.lambdas.serving_world import PREFIX, SERVING, Serving
 
@@ -178,6 +179,7 @@ def test_a_package_that_failed_may_be_approved_again_as_a_release_of_its_own(
     package = register()
     approve(package)
     close(local, "failed")
+    local.at(NOW + timedelta(minutes=1))
     assert approve(package)["release_id"] == "000002"
     assert local.decisions("release") == [("release", "approved")] * 2
 
@@ -191,3 +193,47 @@ def test_a_package_of_another_group_is_an_error_of_the_wiring(local: Local, clou
     }
     with pytest.raises(ValueError, match="allowed: 'tideline-dev'"):
         local.run(release_model, replace(SETTINGS), json.loads(json.dumps(event)))
+
+
+@pytest.mark.parametrize("end", ["live", "rolled-back"])
+def test_the_event_of_an_earlier_approval_that_comes_again_brings_no_older_model_back(
+    local: Local, approve: Approve, register: Register, cloudformation: Scripted, end: str
+) -> None:
+    first, second = register(), register()
+    approve(first)
+    close(local, end)
+    local.at(NOW + timedelta(minutes=1))
+    approve(second)
+    close(local, "live")
+    local.at(NOW)  # the event's own time is the same again
+    assert approve(first)["rule"] == "approval-handled"
+    assert len(cloudformation.called("update_stack")) == 2
+
+
+def test_a_release_that_met_a_busy_stack_has_not_answered_its_approval(
+    local: Local, approve: Approve, register: Register, serving: Serving
+) -> None:
+    package = register()
+    serving.error = refused("ValidationError", "Stack:arn:... is in UPDATE_IN_PROGRESS state")
+    approve(package)
+    serving.error = None
+    assert approve(package)["release_id"] == "000002"
+
+
+def test_an_approved_package_whose_description_was_changed_is_not_released_by_that(
+    local: Local, register: Register, cloudformation: Scripted
+) -> None:
+    detail = {
+        "ModelPackageGroupName": SETTINGS.model_package_group,
+        "ModelApprovalStatus": "Approved",
+        "ModelPackageArn": register(),
+        "UpdatedModelPackageFields": ["CustomerMetadataProperties"],
+    }
+    event = {
+        "source": "aws.sagemaker",
+        "detail-type": "SageMaker Model Package State Change",
+        "time": "2013-04-20T13:00:00Z",
+        "detail": detail,
+    }
+    assert local.run(release_model, SETTINGS, event)["rule"] == "another-field-changed"
+    assert cloudformation.calls == []

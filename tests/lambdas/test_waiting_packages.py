@@ -175,3 +175,44 @@ def test_of_two_invocations_with_one_package_the_later_leaves_it_to_the_other(
     monkeypatch.setattr(Ledger, "open_release", slower)
     assert approve(package) == {"release_id": "000001", "package": package}
     assert waiting(local) == []
+
+
+def test_a_package_that_waits_and_is_approved_again_is_the_one_approved_last(
+    local: Local, approve: Approve, register: Register, serving: Serving, retry: Retry
+) -> None:
+    serving.status = "UPDATE_IN_PROGRESS"
+    first, second = register(), register()
+    for minutes, package in enumerate((first, second, first)):
+        local.at(NOW + timedelta(minutes=minutes))
+        approve(package)
+    serving.status = "UPDATE_COMPLETE"
+    assert retry()["package"] == first
+
+
+def test_an_approval_that_is_delivered_again_does_not_make_its_package_the_last(
+    local: Local, approve: Approve, register: Register, serving: Serving, retry: Retry
+) -> None:
+    serving.status = "UPDATE_IN_PROGRESS"
+    first, second = register(), register()
+    approve(first)
+    local.at(NOW + timedelta(minutes=1))
+    approve(second)
+    local.at(NOW)  # the event's own time is the same again
+    approve(first)
+    serving.status = "UPDATE_COMPLETE"
+    assert retry()["package"] == second
+
+
+def test_an_overtaken_package_does_not_come_back_by_the_event_of_its_approval(
+    local: Local, approve: Approve, register: Register, serving: Serving, retry: Retry
+) -> None:
+    serving.status = "UPDATE_IN_PROGRESS"
+    first, second = register(), register()
+    approve(first)
+    local.at(NOW + timedelta(minutes=1))
+    approve(second)
+    serving.status = "UPDATE_COMPLETE"
+    retry()
+    local.at(NOW)
+    assert approve(first)["rule"] == "approval-handled"
+    assert waiting(local) == []

@@ -12,6 +12,7 @@ from rehearsal.engine import roles
 from rehearsal.engine.account import Unsupported
 from rehearsal.engine.delivery import builds, repositories
 from rehearsal.engine.delivery.execution import Execution
+from rehearsal.engine.delivery.repositories import Repository
 
 if TYPE_CHECKING:
     from rehearsal.engine.account import Account
@@ -81,24 +82,37 @@ def _connection_source(account: Account, execution: Execution, action: Action, a
     # A connection's service has two names.
     uses = f"{at['ConnectionArn'].split(':')[2]}:UseConnection"
     _require(account, execution, uses, at["ConnectionArn"])
-    return _repository_source(account, execution, action, at["FullRepositoryId"], at["BranchName"])
+    if at.get("OutputArtifactFormat", "CODE_ZIP") != "CODE_ZIP":
+        raise Unsupported(
+            f"the OutputArtifactFormat {at['OutputArtifactFormat']} of a connection is not built"
+        )
+    repository = repositories.find(account, at["FullRepositoryId"])
+    return _repository_source(
+        account, execution, action, repository, at["BranchName"], pack=repositories.without_modes
+    )
 
 
 def _codecommit_source(account: Account, execution: Execution, action: Action, at: Mapping[str, str]) -> Done:
     arn = f"arn:aws:codecommit:{account.region}:{account.id}:{at['RepositoryName']}"
     for verb in ("GetBranch", "GetCommit", "UploadArchive", "GetUploadArchiveStatus"):
         _require(account, execution, f"codecommit:{verb}", arn)
-    return _repository_source(account, execution, action, at["RepositoryName"], at["BranchName"])
+    repository = repositories.find(account, at["RepositoryName"])
+    return _repository_source(account, execution, action, repository, at["BranchName"])
 
 
 def _repository_source(
-    account: Account, execution: Execution, action: Action, name: str, branch: str
+    account: Account,
+    execution: Execution,
+    action: Action,
+    repository: Repository,
+    branch: str,
+    *,
+    pack: Callable[[bytes], bytes] = bytes,
 ) -> Done:
     """The commit and the branch of the trigger; the newest of the configured branch if it names none."""
-    repository = repositories.find(account, name)
     branch = execution.source.get("branch", branch)
     commit = execution.source.get("commit") or repository.commit_of(branch)
-    _keep(account, execution, action, repository.archive(commit))
+    _keep(account, execution, action, pack(repository.archive(commit)))
     execution.revision, message = commit, repository.message(commit)
     variables = {"CommitId": commit, "BranchName": branch, "CommitMessage": message}
     return Done(message, commit, variables)

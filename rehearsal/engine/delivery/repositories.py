@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +58,18 @@ class Repository:
         if done.returncode:
             raise RepositoryError(f"{self.name}: git {command[0]}: {done.stderr.decode().strip()}")
         return done.stdout
+
+
+def without_modes(archive: bytes) -> bytes:
+    """The same zip without external attributes: what comes out of it is no longer executable."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as full, zipfile.ZipFile(packed, "w") as plain:
+        for entry in full.infolist():
+            bare = zipfile.ZipInfo(entry.filename, entry.date_time)
+            bare.compress_type = zipfile.ZIP_DEFLATED
+            bare.external_attr = 0
+            plain.writestr(bare, full.read(entry))
+    return packed.getvalue()
 
 
 _repositories: WeakKeyDictionary[Account, dict[str, Repository]] = WeakKeyDictionary()

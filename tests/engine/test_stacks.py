@@ -430,5 +430,5 @@ def test_a_name_is_free_again_after_the_deletion(world: World) -> None:
 
 
 def test_an_operation_that_is_not_built_is_refused_by_name(world: World) -> None:
-    with pytest.raises(ClientError, match="CloudFormation CreateChangeSet: not built"):
-        world.cloudformation.create_change_set(StackName="s", ChangeSetName="c", TemplateBody="{}")
+    with pytest.raises(ClientError, match="CloudFormation DetectStackDrift: not built"):
+        world.cloudformation.detect_stack_drift(StackName="s")

@@ -15,12 +15,13 @@ from botocore.exceptions import ClientError
 from rehearsal.engine.account import Unsupported
 from rehearsal.engine.cloudformation import resource_types
 from rehearsal.engine.cloudformation.bootstrap import bootstrap
-from rehearsal.engine.cloudformation.stacks import NOTHING_CHANGED
+from rehearsal.engine.cloudformation.change_sets import NO_CHANGES
 
 if TYPE_CHECKING:
     from rehearsal.engine.account import Account
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest time that a zip can hold
+CHANGE_SET = "cdk-deploy-change-set"
 SUCCESS = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 
@@ -128,13 +129,16 @@ def _deploy(account: Account, stack: StackArtifact, given: Mapping[str, str]) ->
 
 
 def _update(account: Account, request: dict[str, Any]) -> bool:
-    """Whether there was anything to update."""
-    try:
-        account.client("cloudformation").update_stack(**request)
-    except ClientError as error:
-        if NOTHING_CHANGED not in str(error):
-            raise
+    """By a change set, as the CLI does. Whether there was anything to update."""
+    client = account.client("cloudformation")
+    made = client.create_change_set(ChangeSetName=CHANGE_SET, ChangeSetType="UPDATE", **request)["Id"]
+    found = client.describe_change_set(ChangeSetName=made)
+    if found["Status"] == "FAILED":
+        client.delete_change_set(ChangeSetName=made)
+        if found["StatusReason"] != NO_CHANGES:
+            raise DeploymentFailed(found["StatusReason"])
         return False
+    client.execute_change_set(ChangeSetName=made)
     return True
 
 

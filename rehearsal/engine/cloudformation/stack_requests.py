@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from rehearsal.engine.cloudformation.stack_state import Stack
-from rehearsal.engine.cloudformation.template import Template
+from rehearsal.engine.cloudformation.template import Parameter, Template
 from rehearsal.engine.moto_seams import cloudformation as seam
 
 Request = dict[str, Any]
 NAMES_OF_IAM = {"AWS::IAM::Role": "RoleName", "AWS::IAM::ManagedPolicy": "ManagedPolicyName"}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """An update that was checked, with its parameters as they were then."""
+
+    stack: Stack
+    template: Template
+    parameters: dict[str, Parameter]
+    tags: dict[str, str] | None
+    """None keeps those that the stack has."""
+    role_arn: str | None
 
 
 def given_parameters(request: Request, stack: Stack) -> dict[str, str]:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rehearsal.engine.cloudformation.stack_state import Deployed, Stack
+from rehearsal.engine.cloudformation.template import Parameter, Template
 
 
 def described(stack: Stack) -> dict[str, Any]:
     """The stack as DescribeStacks shows it."""
-    slots = stack.template.section("Parameters")
-    parameters = []
-    for key, parameter in stack.parameters.items():
-        shown = "****" if str(slots[key].get("NoEcho", False)).lower() == "true" else parameter.given
-        resolved = parameter.resolved
-        text = resolved if isinstance(resolved, str) else ",".join(resolved)
-        extra = {"ResolvedValue": text} if parameter.is_key else {}
-        parameters.append({"ParameterKey": key, "ParameterValue": shown, **extra})
+    parameters = parameters_view(stack.template, stack.parameters)
     outputs = [
         {
             "OutputKey": key,
@@ -37,6 +32,17 @@ def described(stack: Stack) -> dict[str, Any]:
         "NotificationARNs": [],
         **({"RoleARN": stack.role_arn} if stack.role_arn else {}),
     }
+
+
+def parameters_view(template: Template, parameters: Mapping[str, Parameter]) -> list[dict[str, str]]:
+    slots, found = template.section("Parameters"), []
+    for key, parameter in parameters.items():
+        shown = "****" if str(slots[key].get("NoEcho", False)).lower() == "true" else parameter.given
+        resolved = parameter.resolved
+        text = resolved if isinstance(resolved, str) else ",".join(resolved)
+        extra = {"ResolvedValue": text} if parameter.is_key else {}
+        found.append({"ParameterKey": key, "ParameterValue": shown, **extra})
+    return found
 
 
 def summary(stack: Stack) -> dict[str, Any]:

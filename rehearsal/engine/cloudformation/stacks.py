@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from rehearsal.engine.cloudformation import resource_types, service_role
+from rehearsal.engine.cloudformation.change_sets import ChangeSets
 from rehearsal.engine.cloudformation.changes import Steps, carry_out
 from rehearsal.engine.cloudformation.intrinsics import TemplateError
 from rehearsal.engine.cloudformation.stack_operations import Operation, delete_stack, resource_policies
+from rehearsal.engine.cloudformation.stack_queries import StackQueries
 from rehearsal.engine.cloudformation.stack_requests import (
+    Planned,
     Request,
     check_capabilities,
     given_parameters,
@@ -21,7 +25,6 @@ from rehearsal.engine.cloudformation.stack_requests import (
 )
 from rehearsal.engine.cloudformation.stack_state import UPDATABLE, Stack
 from rehearsal.engine.cloudformation.stack_store import StackStore
-from rehearsal.engine.cloudformation.stack_views import described, resource_view, summary
 from rehearsal.engine.cloudformation.template import Parameter, Template
 from rehearsal.engine.moto_seams import cloudformation as seam
 
@@ -36,16 +39,16 @@ class Stacks:
 
     def __init__(self, account: Account) -> None:
         self._account = account
-        self._store = StackStore(account)
+        self.store = StackStore(account)
         self._ssm = account.client("ssm")
 
     def create(self, request: Request) -> Request:
         name = request["StackName"]
-        if any(stack.name == name for stack in self._store.alive()):
+        if any(stack.name == name for stack in self.store.alive()):
             raise seam.error("AlreadyExistsException", f"Stack [{name}] already exists")
         template = Template(self._body(request))
         given = {item["ParameterKey"]: item["ParameterValue"] for item in request.get("Parameters", [])}
-        token = hashlib.sha256(f"{name}/{len(self._store.all())}".encode()).hexdigest()
+        token = hashlib.sha256(f"{name}/{len(self.store.all())}".encode()).hexdigest()
         stack = Stack(
             account=self._account,
             id=f"arn:aws:cloudformation:{self._account.region}:{self._account.id}:stack/{name}/"
@@ -61,40 +64,62 @@ class Stacks:
             token=request.get("ClientRequestToken", ""),
         )
         stack.parameters = self._checked(stack, template, given, request)
-        self._store.add(stack)
-        operation = Operation(self._store, stack, template, stack.parameters)
+        self.store.add(stack)
+        operation = Operation(self.store, stack, template, stack.parameters)
         self._carry_out(f"create stack {name}", operation.run())
         return {"StackId": stack.id}
 
     def update(self, request: Request) -> Request:
-        stack = self._store.get(request["StackName"])
+        planned = self.planned(request)
+        if planned is None:
+            raise seam.error("ValidationError", NOTHING_CHANGED)
+        return self.begin(planned, request.get("ClientRequestToken", ""))
+
+    def planned(self, request: Request) -> Planned | None:
+        """The update that is asked for, checked, with its parameters read; None if it would change nothing."""
+        stack = self.find(request["StackName"])
+        self._check_updatable(stack)
+        previous = bool(request.get("UsePreviousTemplate"))
+        template = stack.template if previous else Template(self._body(request))
+        given, tags = given_parameters(request, stack), tags_of(request)
+        role_before, stack.role_arn = stack.role_arn, request.get("RoleARN", stack.role_arn)
+        try:
+            parameters = self._checked(stack, template, given, request)
+            if not self._is_changed(stack, template, parameters, tags):
+                return None
+            return Planned(stack, template, parameters, tags, stack.role_arn)
+        finally:
+            stack.role_arn = role_before
+
+    def begin(self, planned: Planned, token: str) -> Request:
+        stack = planned.stack
+        self._check_updatable(stack)
+        stack.role_arn = planned.role_arn
+        stack.tags = stack.tags if planned.tags is None else planned.tags
+        stack.status, stack.reason = "UPDATE_IN_PROGRESS", None
+        stack.updated, stack.token = self.now(), token
+        operation = Operation(self.store, stack, planned.template, planned.parameters)
+        self._carry_out(f"update stack {stack.name}", operation.run())
+        return {"StackId": stack.id}
+
+    def find(self, name: str) -> Stack:
+        return self.store.get(name)
+
+    def now(self) -> datetime:
+        return self._account.clock.now()
+
+    def _check_updatable(self, stack: Stack) -> None:
         if stack.status not in UPDATABLE:
             raise seam.error(
                 "ValidationError", f"Stack:{stack.id} is in {stack.status} state and can not be updated."
             )
-        previous = bool(request.get("UsePreviousTemplate"))
-        template = stack.template if previous else Template(self._body(request))
-        given = given_parameters(request, stack)
-        stack_before = (stack.role_arn, stack.tags)
-        stack.role_arn = request.get("RoleARN", stack.role_arn)
-        parameters = self._checked(stack, template, given, request)
-        tags = tags_of(request)
-        if not self._is_changed(stack, template, parameters, tags):
-            stack.role_arn, stack.tags = stack_before
-            raise seam.error("ValidationError", NOTHING_CHANGED)
-        stack.tags = stack.tags if tags is None else tags
-        stack.status, stack.reason = "UPDATE_IN_PROGRESS", None
-        stack.updated, stack.token = self._account.clock.now(), request.get("ClientRequestToken", "")
-        operation = Operation(self._store, stack, template, parameters)
-        self._carry_out(f"update stack {stack.name}", operation.run())
-        return {"StackId": stack.id}
 
     def _carry_out(self, name: str, steps: Steps) -> None:
         self._account.defer(name, partial(carry_out, self._account, name, steps))
 
     def continue_rollback(self, request: Request) -> Request:
         """Only what a rollback could not take back can be skipped."""
-        stack, skipped = self._store.get(request["StackName"]), request.get("ResourcesToSkip", [])
+        stack, skipped = self.store.get(request["StackName"]), request.get("ResourcesToSkip", [])
         if stack.status != "UPDATE_ROLLBACK_FAILED" or stack.rollback is None:
             raise seam.error(
                 "ValidationError",
@@ -114,7 +139,7 @@ class Stacks:
 
     def delete(self, request: Request) -> None:
         """Deleting what is not there succeeds, as it does at AWS."""
-        found = [stack for stack in self._store.alive() if request["StackName"] in (stack.name, stack.id)]
+        found = [stack for stack in self.store.alive() if request["StackName"] in (stack.name, stack.id)]
         for stack in found:
             if stack.protected:
                 raise seam.error(
@@ -132,72 +157,16 @@ class Stacks:
     def _delete(self, stack: Stack, before: str) -> None:
         """An export in use cancels the deletion: the stack goes back to the status it had."""
         try:
-            self._store.check_exports(stack, {})
+            self.store.check_exports(stack, {})
         except TemplateError as in_use:
             stack.tell(before, str(in_use))
         else:
             delete_stack(stack)
 
     def protect(self, request: Request) -> Request:
-        stack = self._store.get(request["StackName"])
+        stack = self.store.get(request["StackName"])
         stack.protected = request["EnableTerminationProtection"]
         return {"StackId": stack.id}
-
-    def describe(self, request: Request) -> Request:
-        name = request.get("StackName")
-        stacks = [self._store.get(name)] if name else self._store.alive()
-        return {"Stacks": [described(stack) for stack in stacks]}
-
-    def list_stacks(self, request: Request) -> Request:
-        wanted = request.get("StackStatusFilter")
-        found = [stack for stack in self._store.all() if not wanted or stack.status in wanted]
-        return {"StackSummaries": [summary(stack) for stack in found]}
-
-    def describe_resources(self, request: Request) -> Request:
-        stack, wanted = self._store.get(request["StackName"]), request.get("LogicalResourceId")
-        views = [
-            resource_view(stack, item) for name, item in stack.resources.items() if wanted in (None, name)
-        ]
-        return {"StackResources": views}
-
-    def list_resources(self, request: Request) -> Request:
-        stack = self._store.get(request["StackName"])
-        views = [resource_view(stack, item) for item in stack.resources.values()]
-        return {
-            "StackResourceSummaries": [{**view, "LastUpdatedTimestamp": view["Timestamp"]} for view in views]
-        }
-
-    def describe_resource(self, request: Request) -> Request:
-        stack, name = self._store.get(request["StackName"]), request["LogicalResourceId"]
-        if name not in stack.resources:
-            raise seam.error("ValidationError", f"Resource {name} does not exist for stack {stack.name}")
-        view = resource_view(stack, stack.resources[name])
-        return {"StackResourceDetail": {**view, "LastUpdatedTimestamp": view["Timestamp"]}}
-
-    def describe_events(self, request: Request) -> Request:
-        return {"StackEvents": list(reversed(self._store.get(request["StackName"]).events))}
-
-    def get_template(self, request: Request) -> Request:
-        return {
-            "TemplateBody": self._store.get(request["StackName"]).template.body,
-            "StagesAvailable": ["Original"],
-        }
-
-    def list_exports(self, _: Request) -> Request:
-        exports = [
-            {"ExportingStackId": stack.id, "Name": name, "Value": value}
-            for stack in self._store.alive()
-            for name, value in stack.exports.items()
-        ]
-        return {"Exports": exports}
-
-    def list_imports(self, request: Request) -> Request:
-        users = self._store.users(request["ExportName"])
-        if not users:
-            raise seam.error(
-                "ValidationError", f"Export '{request['ExportName']}' is not imported by any stack."
-            )
-        return {"Imports": users}
 
     def _checked(
         self, stack: Stack, template: Template, given: Mapping[str, str], request: Request
@@ -206,7 +175,7 @@ class Stacks:
         service_role.check(self._account, stack.role_arn)
         try:
             parameters = template.parameters(given, partial(self._fetch, stack.role_arn))
-            scope = self._store.scope(stack, template, parameters, {}, set())
+            scope = self.store.scope(stack, template, parameters, {}, set())
             template.check_rules(scope)
             template.in_order(scope)
         except TemplateError as error:
@@ -225,7 +194,7 @@ class Stacks:
         """Whether any resource, output or tag would differ, with every expression resolved."""
         if tags is not None and tags != stack.tags:
             return True
-        scope = self._store.scope(stack, template, parameters, stack.resources, set())
+        scope = self.store.scope(stack, template, parameters, stack.resources, set())
         active = template.active(scope)
         if active.keys() != stack.resources.keys():
             return True
@@ -267,23 +236,28 @@ class Stacks:
 def install(account: Account) -> None:
     """Let this account's stacks be ours, and its bucket policies admit."""
     stacks = Stacks(account)
+    change_sets, queries = ChangeSets(stacks), StackQueries(stacks.store)
     seam.admit_every_bucket_access(account)
     seam.answer(
         account,
         {
             "CreateStack": stacks.create,
             "UpdateStack": stacks.update,
+            "CreateChangeSet": change_sets.create,
+            "DescribeChangeSet": change_sets.describe,
+            "ExecuteChangeSet": change_sets.execute,
+            "DeleteChangeSet": change_sets.delete,
             "ContinueUpdateRollback": stacks.continue_rollback,
             "DeleteStack": stacks.delete,
             "UpdateTerminationProtection": stacks.protect,
-            "DescribeStacks": stacks.describe,
-            "ListStacks": stacks.list_stacks,
-            "DescribeStackResources": stacks.describe_resources,
-            "ListStackResources": stacks.list_resources,
-            "DescribeStackResource": stacks.describe_resource,
-            "DescribeStackEvents": stacks.describe_events,
-            "GetTemplate": stacks.get_template,
-            "ListExports": stacks.list_exports,
-            "ListImports": stacks.list_imports,
+            "DescribeStacks": queries.describe,
+            "ListStacks": queries.list_stacks,
+            "DescribeStackResources": queries.describe_resources,
+            "ListStackResources": queries.list_resources,
+            "DescribeStackResource": queries.describe_resource,
+            "DescribeStackEvents": queries.describe_events,
+            "GetTemplate": queries.get_template,
+            "ListExports": queries.list_exports,
+            "ListImports": queries.list_imports,
         },
     )

@@ -15,6 +15,7 @@ from domain.loss import mean_loss
 from training import paths, tables, user
 from training.artefact import GRAPH, SCHEMA, Model
 from training.errors import Refused
+from training.graph import merge_inputs
 from training.schema import Schema
 
 OPSET = {"": 21, "ai.onnx.ml": 3}
@@ -78,7 +79,7 @@ def _of_class_one(probabilities: Any) -> Any:
 
 
 def to_onnx(schema: Schema, fitted: Any) -> bytes:
-    """One [n, 1] input a feature, so that a request may name its columns; no names or times of this run."""
+    """The fitted model over two matrices, one of numbers and one of texts; no names or times of this run."""
     inputs = [
         (feature.name, (FloatTensorType if feature.kind == "number" else StringTensorType)([None, 1]))
         for feature in schema.features
@@ -90,7 +91,7 @@ def to_onnx(schema: Schema, fitted: Any) -> bytes:
         raise Refused(f"model.py: estimator() cannot be written as ONNX: {error}") from error
     if renamed := set(schema.names) - {one.name for one in graph.graph.input}:
         raise Refused(f"model.py: ONNX uses the name {min(renamed)!r} itself; give that feature another name")
-    content: bytes = graph.SerializeToString()
+    content: bytes = merge_inputs(graph, schema).SerializeToString()
     return content
 
 

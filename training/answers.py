@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 
@@ -11,8 +11,7 @@ CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
 PLAIN_TEXT = "text/plain; charset=utf-8"
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     status: int
     content_type: str
     body: bytes

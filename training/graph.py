@@ -28,12 +28,31 @@ def merge_inputs(graph: ModelProto, schema: Schema) -> ModelProto:
     inputs = [helper.make_tensor_value_info(name, type_, [None, len(of)]) for name, type_, of in kinds if of]
     version = next(one.version for one in graph.opset_import if one.domain in ("", "ai.onnx"))
     parts = [_split(name, of, version) for name, _, of in kinds if of]
-    nodes = list(graph.graph.node)
+    nodes = [_joined(node, NUMBERS, schema.of_kind("number")) for node in graph.graph.node]
+    used = {name for node in nodes for name in node.input}
+    parts = [part for part in parts if not used.isdisjoint(part.output)]
     del graph.graph.input[:], graph.graph.node[:]
     graph.graph.input.extend(inputs)
     graph.graph.node.extend([*parts, *nodes])
     checker.check_model(graph)
     return graph
+
+
+def _joined(node: Any, whole: str, parts: tuple[str, ...]) -> Any:
+    """A node that joins all the parts in their order again takes the whole: nothing is taken apart then."""
+    given = list(node.input)
+    if node.op_type != "Concat" or not parts or parts[0] not in given:
+        return node
+    start = given.index(parts[0])
+    end = start + len(parts)
+    if tuple(given[start:end]) != parts:
+        return node
+    given[start:end] = [whole]
+    if len(given) == 1:
+        return helper.make_node("Identity", given, list(node.output))
+    del node.input[:]
+    node.input.extend(given)
+    return node
 
 
 def _split(name: str, columns: tuple[str, ...], version: int) -> Any:

@@ -67,9 +67,19 @@ def _peers() -> str:
     python, lock = directory / "bin" / "python", directory / "lock.txt"
     if not lock.exists() or lock.read_bytes() != REQUIREMENTS.read_bytes():
         uv = str(Path(sys.executable).parent / "uv")
-        subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, directory], check=True)
-        sync = [uv, "pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", "--python", python]
-        subprocess.run([*sync, REQUIREMENTS], check=True)
+        make_venv = [uv, "venv", "--quiet", "--clear", "--python", sys.executable]
+        subprocess.run([*make_venv, str(directory)], check=True)
+        sync = [
+            uv,
+            "pip",
+            "sync",
+            "--quiet",
+            "--require-hashes",
+            "--compile-bytecode",
+            "--python",
+            str(python),
+        ]
+        subprocess.run([*sync, str(REQUIREMENTS)], check=True)
         lock.write_bytes(REQUIREMENTS.read_bytes())
     return str(python)
 
@@ -128,8 +138,9 @@ def _speed(found: dict[str, dict[str, Measured]]) -> Iterator[Claim]:
 
 def _latency(boosting: dict[str, Measured]) -> Iterator[Claim]:
     for rows in ASKED_ROWS:
-        for callers, of in ((1, lambda it: it.one), (MANY, lambda it: it.many)):
-            ours, theirs = of(boosting[OURS])[rows], of(boosting[AWS])[rows]
+        us, them = boosting[OURS], boosting[AWS]
+        sides = ((1, us.one[rows], them.one[rows]), (MANY, us.many[rows], them.many[rows]))
+        for callers, ours, theirs in sides:
             for what, value in _PERCENTILES.items():
                 claim = f"{GRADIENT_BOOSTING}, {_rows(rows)}, callers: {callers}, {what}"
                 yield Claim(claim, round(value(ours)), round(value(theirs)), AWS, "us")

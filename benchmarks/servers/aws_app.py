@@ -7,6 +7,7 @@ functions are what a user writes: the defaults squeeze a single row into a vecto
 import collections
 import collections.abc
 import os
+from typing import Any
 
 collections.Mapping = collections.abc.Mapping  # type: ignore[attr-defined] # as the container's image patches it
 
@@ -15,20 +16,20 @@ import numpy as np  # noqa: E402
 from sagemaker_containers.beta.framework import encoders, transformer, worker  # noqa: E402
 
 
-def model_fn(_):
+def model_fn(_: str) -> Any:
     return joblib.load(os.environ["MODEL_FILE"])
 
 
-def input_fn(body, content_type):
+def input_fn(body: Any, content_type: str) -> Any:
     rows = np.atleast_2d(encoders.decode(body, content_type))
     return rows.astype(np.float32)
 
 
-def predict_fn(rows, model):
+def predict_fn(rows: Any, model: Any) -> Any:
     return model.predict_proba(rows)[:, 1]
 
 
-def output_fn(prediction, accept):
+def output_fn(prediction: Any, accept: str) -> Any:
     return worker.Response(encoders.encode(prediction, accept), accept, mimetype=accept)
 
 

@@ -1,7 +1,9 @@
 """A model behind FastAPI, as it is usually written; `ENGINE` says who predicts: scikit-learn or ONNX Runtime."""
 
 import os
+from collections.abc import Callable
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from fastapi import FastAPI, Request, Response
@@ -9,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 app = FastAPI()
 
 
-def _predictor():
+def _predictor() -> Callable[[Any], Any]:
     if os.environ["ENGINE"] == "onnx":
         import onnxruntime as ort
 

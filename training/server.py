@@ -6,6 +6,7 @@ One thread: a prediction is shorter than handing it to another one would take.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -153,11 +154,9 @@ class Server:
             table = reader(body)
         except BadRequest as error:
             return refuse(400, str(error))
-        predictions = np.round(self.model.answer(table), DIGITS)
-        finite = np.isfinite(predictions)
-        if not finite.all():
-            row = int(np.argmin(finite)) + 1
+        rounded = np.round(self.model.answer(table), DIGITS).tolist()
+        if not math.isfinite(sum(rounded)):
+            row = next(i for i, one in enumerate(rounded, 1) if not math.isfinite(one))
             return refuse(500, f"the model answered row {row} with a value that is not finite")
-        rounded = predictions.tolist()
         self.metric.add(rounded)
         return Answer(200, accepted, WRITERS[accepted](rounded, self.name))

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from types import FrameType
@@ -13,7 +14,9 @@ from types import FrameType
 
 def count() -> int:
     """The vCPUs that this container may use."""
-    return len(os.sched_getaffinity(0))
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def run(serve: Callable[[socket.socket], object], listening: socket.socket, workers: int) -> None:
@@ -35,8 +38,9 @@ def run(serve: Callable[[socket.socket], object], listening: socket.socket, work
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
+    lifeline = os.pipe()
     for _ in range(workers):
-        children.add(_fork(serve, listening))
+        children.add(_fork(serve, listening, lifeline))
     listening.close()  # or it would stay open when the last of them has closed it
     unasked = False
     while children:
@@ -49,7 +53,9 @@ def run(serve: Callable[[socket.socket], object], listening: socket.socket, work
         sys.exit(1)
 
 
-def _fork(serve: Callable[[socket.socket], object], listening: socket.socket) -> int:
+def _fork(
+    serve: Callable[[socket.socket], object], listening: socket.socket, lifeline: tuple[int, int]
+) -> int:
     sys.stdout.flush()
     pid = os.fork()
     if pid:
@@ -58,6 +64,7 @@ def _fork(serve: Callable[[socket.socket], object], listening: socket.socket) ->
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        _end_with_the_parent(lifeline)
         serve(listening)
         code = 0
     except BaseException:  # a fork must never run on into what its parent would do next
@@ -66,3 +73,15 @@ def _fork(serve: Callable[[socket.socket], object], listening: socket.socket) ->
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _end_with_the_parent(lifeline: tuple[int, int]) -> None:
+    """Nothing is ever written into the pipe: it ends when the parent is gone, however it went."""
+    read, write = lifeline
+    os.close(write)
+
+    def wait() -> None:
+        os.read(read, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()

@@ -25,6 +25,11 @@ from training.artefact import Model
 ROOT = Path(__file__).parents[2]
 CSV, JSON = "text/csv", "application/json"
 ROWS = "north,1.0,2.5\nsouth,39.0,\n"
+TWO_WORKERS = (
+    sys.executable,
+    "-c",
+    "from training import serve, workers; workers.count = lambda: 2; serve.main()",
+)
 Reply = tuple[int, str, str]
 
 
@@ -397,9 +402,16 @@ def wait_until_closed(port: int) -> None:
     raise AssertionError("the server still takes requests")
 
 
+def test_no_worker_outlives_its_parent(trained_directory: Path) -> None:
+    with server(trained_directory, command=TWO_WORKERS) as (process, port):
+        wait_until_up(process, port)
+        process.kill()
+        process.wait()
+        wait_until_closed(port)
+
+
 def test_a_worker_that_dies_ends_the_server_so_that_it_is_started_anew(trained_directory: Path) -> None:
-    code = "from training import serve, workers; workers.count = lambda: 2; serve.main()"
-    with server(trained_directory, command=[sys.executable, "-c", code]) as (process, port):
+    with server(trained_directory, command=TWO_WORKERS) as (process, port):
         wait_until_up(process, port)
         os.kill(tree(process.pid)[1], signal.SIGKILL)
         assert process.wait(timeout=10) == 1

@@ -215,6 +215,15 @@ def test_a_body_that_says_it_is_too_long_is_refused_unread(server: Server, lengt
     assert call.status == 413
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_a_prediction_that_is_not_finite_is_no_answer(
+    server: Server, monkeypatch: pytest.MonkeyPatch, wrong: float
+) -> None:
+    monkeypatch.setattr(server.model, "answer", lambda _: np.array([0.5, wrong, wrong]))
+    call = ask(server, ROW * 3)
+    assert (call.status, call.body) == (500, "the model answered row 2 with a value that is not finite\n")
+
+
 TYPES = st.sampled_from([CSV, JSON, LINES, NPY, "", "text/csv; charset=utf-16", "\x7f", "a/b,c/d;;"])
 HOSTILE = (
     st.binary(max_size=300)

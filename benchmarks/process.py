@@ -33,13 +33,13 @@ def run(command: Sequence[str], env: dict[str, str] | None = None) -> Usage:
         stderr=subprocess.DEVNULL,
     )
     while process.poll() is None:
-        peak = max(peak, sum(_pss_mb(pid) for pid in _tree(process.pid)))
+        peak = max(peak, sum(_pss_mb(pid) for pid in tree(process.pid)))
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(SAMPLE_SECONDS)
     return Usage(time.perf_counter() - began, peak, process.returncode)
 
 
-def _tree(root: int) -> list[int]:
+def tree(root: int) -> list[int]:
     children: dict[int, list[int]] = defaultdict(list)
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:

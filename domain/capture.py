@@ -8,17 +8,19 @@ import io
 import json
 import math
 import re
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
 from domain.events import utc
+from domain.npy import rows_of_npy
 
 T = TypeVar("T")
 
 NOT_IN_A_TABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
-MODEL_STAMP, RELEASE_STAMP = "tideline-model=", "tideline-release="
+MODEL_STAMP, RELEASE_STAMP, DIGEST_STAMP = "tideline-model=", "tideline-release=", "tideline-digest="
 LONGEST_CELL = 100_000
 """Below the csv module's limit of 131,072 characters, so that what is written can be read again."""
 
@@ -42,13 +44,13 @@ class Truth:
     labels: tuple[str, ...]
 
 
-def stamp(model: str, release: str) -> str:
+def stamp(model: str, release: str, digest: str) -> str:
     """What the server writes on each answer, as SageMaker's custom attributes: who gave it.
 
-    >>> stamp("arn:aws:sagemaker:us-east-1:123456789012:model-package/tideline-dev/7", "000042")
-    'tideline-release=000042;tideline-model=arn:aws:sagemaker:us-east-1:123456789012:model-package/tideline-dev/7'
+    >>> stamp("arn:aws:sagemaker:us-east-1:123456789012:model-package/tideline-dev/7", "000042", "9f86d081884c7d65")
+    'tideline-release=000042;tideline-digest=9f86d081884c7d65;tideline-model=arn:aws:sagemaker:us-east-1:123456789012:model-package/tideline-dev/7'
     """
-    return f"{RELEASE_STAMP}{release};{MODEL_STAMP}{model}"
+    return f"{RELEASE_STAMP}{release};{DIGEST_STAMP}{digest};{MODEL_STAMP}{model}"
 
 
 def _stamped_model(attributes: Sequence[str]) -> str:
@@ -58,17 +60,24 @@ def _stamped_model(attributes: Sequence[str]) -> str:
     return named[-1] if named else ""
 
 
-def _payload(side: dict[str, Any]) -> tuple[str, str]:
-    """The body as text, and its kind: csv or json."""
+KINDS = {"application/json": "json", "application/jsonlines": "jsonlines", "application/x-npy": "npy"}
+"""What a body is by its content type; anything else is CSV."""
+
+
+def _payload(side: dict[str, Any]) -> tuple[bytes, str]:
+    """The body, and its kind."""
     data, encoding = side["data"], side["encoding"]
-    text = base64.b64decode(data, validate=True).decode() if encoding == "BASE64" else data
+    body = base64.b64decode(data, validate=True) if encoding == "BASE64" else data.encode()
     content_type = side.get("observedContentType", "").split(";")[0].strip().lower()
-    kind = "json" if encoding == "JSON" or content_type == "application/json" else "csv"
-    return text.removeprefix("\ufeff"), kind
+    return body, KINDS.get(content_type, "json" if encoding == "JSON" else "csv")
 
 
-def _csv_rows(text: str, columns: Sequence[str]) -> list[tuple[str, ...]]:
-    table = csv.reader(io.StringIO(text, newline=""), strict=True)
+def _text(body: bytes) -> str:
+    return body.decode().removeprefix("\ufeff")
+
+
+def _csv_rows(body: bytes, columns: Sequence[str]) -> list[tuple[str, ...]]:
+    table = csv.reader(io.StringIO(_text(body), newline=""), strict=True)
     rows = [tuple(cell.strip() for cell in row) for row in table if row]
     if rows and sorted(rows[0]) == sorted(columns):
         order = [rows[0].index(column) for column in columns]
@@ -80,29 +89,44 @@ def _cell(value: object) -> str:
     return "" if value is None else str(value).strip()
 
 
-def _json_rows(text: str, columns: Sequence[str]) -> list[tuple[str, ...]]:
-    rows = []
-    for one in json.loads(text)["instances"]:
-        if not isinstance(one, dict | list):
-            raise TypeError(f"a row is {type(one).__name__}; allowed: an object by name, or a list")
-        rows.append(
-            tuple(_cell(value) for value in ([one[c] for c in columns] if isinstance(one, dict) else one))
-        )
-    return rows
+def _json_rows(body: bytes, columns: Sequence[str]) -> list[tuple[str, ...]]:
+    return [_row(one, columns) for one in json.loads(_text(body))["instances"]]
 
 
-def _predictions(text: str, kind: str) -> tuple[list[float], str]:
+def _json_line_rows(body: bytes, columns: Sequence[str]) -> list[tuple[str, ...]]:
+    rows = [json.loads(line) for line in _text(body).split("\n") if line.strip()]
+    wrapped = [isinstance(one, dict) and one.keys() == {"features"} != set(columns) for one in rows]
+    return [_row(one["features"] if is_ else one, columns) for one, is_ in zip(rows, wrapped, strict=True)]
+
+
+def _row(one: object, columns: Sequence[str]) -> tuple[str, ...]:
+    if not isinstance(one, dict | list):
+        raise TypeError(f"a row is {type(one).__name__}; allowed: an object by name, or a list")
+    return tuple(_cell(value) for value in ([one[c] for c in columns] if isinstance(one, dict) else one))
+
+
+def _npy_rows(body: bytes, _: Sequence[str]) -> list[tuple[str, ...]]:
+    return [tuple("" if value != value else str(value) for value in row) for row in rows_of_npy(body)]
+
+
+ROWS = {"csv": _csv_rows, "json": _json_rows, "jsonlines": _json_line_rows, "npy": _npy_rows}
+
+
+def _predictions(body: bytes, kind: str) -> tuple[list[float], str]:
     if kind == "json":
-        body = json.loads(text)
-        return [float(p) for p in body["predictions"]], str(body.get("model", ""))
-    return [float(line) for line in text.split()], ""
+        answer = json.loads(body)
+        return [float(p) for p in answer["predictions"]], str(answer.get("model", ""))
+    if kind == "jsonlines":
+        lines = [json.loads(line) for line in body.split(b"\n") if line]
+        return [float(line["prediction"]) for line in lines], str(lines[0]["model"])
+    return [float(line) for line in body.split()], ""
 
 
 def _exchange(line: str, columns: Sequence[str]) -> Exchange:
     raw = json.loads(line)
     sides, meta = raw["captureData"], raw["eventMetadata"]
     body, kind = _payload(sides["endpointInput"])
-    rows = (_json_rows if kind == "json" else _csv_rows)(body, columns)
+    rows = ROWS[kind](body, columns)
     predictions, named = _predictions(*_payload(sides["endpointOutput"]))
     attributes = meta.get("customAttributes") or ()
     model = named or _stamped_model([attributes] if isinstance(attributes, str) else attributes)
@@ -132,7 +156,10 @@ UNREADABLE = (
     AttributeError,
     ArithmeticError,
     RecursionError,
+    SyntaxError,
+    MemoryError,
     csv.Error,
+    struct.error,
 )
 """All that a line of junk can make the readers above raise."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,6 +20,24 @@ GRAPH, SCHEMA = "model.onnx", "schema.json"
 MAX_BYTES = 512 * 1024 * 1024
 
 
+NUMBERS, TEXTS = "tideline_numbers", "tideline_texts"
+"""The two inputs of the graph."""
+DIGEST_DIGITS = 16
+NOTHING: NDArray[Any] = np.empty((0, 0), dtype=object)
+"""Where a model has no column of a kind."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows as the model takes them, columns in the schema's order.
+
+    `numbers` is float32 of [rows, numbers], `texts` str of [rows, categories].
+    """
+
+    numbers: NDArray[Any]
+    texts: NDArray[Any]
+
+
 class Model:
     def __init__(self, graph: bytes, schema: Schema) -> None:
         options = ort.SessionOptions()
@@ -27,6 +47,8 @@ class Model:
         self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         # A classifier puts its label first and [n, 2] probabilities last; a regressor has one [n, 1] output.
         self._output = self._session.get_outputs()[-1].name
+        self._inputs = [one.name for one in self._session.get_inputs()]
+        self.digest = hashlib.sha256(graph).hexdigest()[:DIGEST_DIGITS]
 
     @classmethod
     def from_directory(cls, directory: Path) -> Model:
@@ -38,13 +60,25 @@ class Model:
         return cls(files[GRAPH], Schema.from_json(files[SCHEMA]))
 
     def predict(self, columns: Mapping[str, Any]) -> NDArray[np.float64]:
-        """The probability of class 1, or the value, per row; columns are float32 and str arrays by name."""
-        inputs = {}
-        for feature in self.schema.features:
-            dtype = np.float32 if feature.kind == "number" else object
-            inputs[feature.name] = np.asarray(columns[feature.name], dtype=dtype).reshape(-1, 1)
-        output: NDArray[np.float32] = self._session.run([self._output], inputs)[0]
+        """The probability of class 1, or the value, per row; columns are numbers and texts by name."""
+        return self.answer(
+            Table(
+                _matrix(columns, self.schema.of_kind("number"), np.float32),
+                _matrix(columns, self.schema.of_kind("category"), object),
+            )
+        )
+
+    def answer(self, table: Table) -> NDArray[np.float64]:
+        """The same of a table that is laid out already; float64, one value a row."""
+        given = {NUMBERS: table.numbers, TEXTS: table.texts}
+        output: NDArray[np.float32] = self._session.run(
+            [self._output], {name: given[name] for name in self._inputs}
+        )[0]
         return output[:, -1].astype(np.float64)
+
+
+def _matrix(columns: Mapping[str, Any], names: Sequence[str], dtype: Any) -> NDArray[Any]:
+    return np.column_stack([np.asarray(columns[name], dtype=dtype) for name in names]) if names else NOTHING
 
 
 def read_archive(archive: Path) -> dict[str, bytes]:

@@ -47,6 +47,10 @@ class Schema:
     def names(self) -> tuple[str, ...]:
         return tuple(feature.name for feature in self.features)
 
+    def of_kind(self, kind: str) -> tuple[str, ...]:
+        """The names of the numbers, or of the categories, in order."""
+        return tuple(feature.name for feature in self.features if feature.kind == kind)
+
     @property
     def columns(self) -> tuple[str, ...]:
         """All that a training table must have."""

@@ -16,6 +16,7 @@ from training import paths, tables, user
 from training.artefact import GRAPH, SCHEMA, Model
 from training.errors import Refused
 from training.fitting import fit, predict
+from training.graph import merge_inputs
 from training.schema import Schema
 
 OPSET = {"": 21, "ai.onnx.ml": 3}
@@ -46,7 +47,7 @@ def read_channel(directory: Path) -> pd.DataFrame:
 
 
 def to_onnx(schema: Schema, fitted: Any) -> bytes:
-    """One [n, 1] input a feature, so that a request may name its columns; no names or times of this run."""
+    """The fitted model over two matrices, one of numbers and one of texts; no names or times of this run."""
     inputs = [
         (feature.name, (FloatTensorType if feature.kind == "number" else StringTensorType)([None, 1]))
         for feature in schema.features
@@ -58,7 +59,7 @@ def to_onnx(schema: Schema, fitted: Any) -> bytes:
         raise Refused(f"model.py: estimator() cannot be written as ONNX: {error}") from error
     if renamed := set(schema.names) - {one.name for one in graph.graph.input}:
         raise Refused(f"model.py: ONNX uses the name {min(renamed)!r} itself; give that feature another name")
-    content: bytes = graph.SerializeToString()
+    content: bytes = merge_inputs(graph, schema).SerializeToString()
     return content
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-5
 """The server rounds to six decimals."""
+INPUTS = {"number": "tideline_numbers", "category": "tideline_texts"}
+"""The graph takes one matrix a kind, of the features' columns in order."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,10 @@ def in_memory(graph: bytes, schema: bytes, body: str) -> np.ndarray:
     """What a model answers to a request's body: the probability of 1, or the value, per row."""
     features = json.loads(schema)["features"]
     columns = zip(*csv.reader(io.StringIO(body, newline="")), strict=True)
-    inputs = {f["name"]: _column(cells, f["kind"]) for f, cells in zip(features, columns, strict=True)}
+    columns_of: dict[str, list[np.ndarray]] = {"number": [], "category": []}
+    for feature, cells in zip(features, columns, strict=True):
+        columns_of[feature["kind"]].append(_column(cells, feature["kind"]))
+    inputs = {INPUTS[kind]: np.hstack(found) for kind, found in columns_of.items() if found}
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     output = np.asarray(session.run(None, inputs)[-1])
     values: np.ndarray = output[:, -1] if output.ndim == 2 else output

@@ -1,8 +1,10 @@
 import base64
+import io
 import json
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from domain.capture import LONGEST_CELL, Exchange, Truth, parse_capture, parse_labels, stamp
 
 COLUMNS = ("hour", "origin")
+DIGEST = "9f86d081884c7d65"
 PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/tideline-dev/1"
 ANYTHING = st.recursive(
     st.none()
@@ -58,7 +61,12 @@ def test_a_csv_line_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "attributes", [[stamp(PACKAGE, "000042")], ["trace=17", stamp(PACKAGE, "000042")], stamp(PACKAGE, "")]
+    "attributes",
+    [
+        [stamp(PACKAGE, "000042", DIGEST)],
+        ["trace=17", stamp(PACKAGE, "000042", DIGEST)],
+        stamp(PACKAGE, "", DIGEST),
+    ],
 )
 def test_a_csv_answer_names_its_model_by_the_stamp_of_the_server(attributes: object) -> None:
     exchanges, _ = parse_capture(line(side("7,JFK"), side("0.25"), customAttributes=attributes), COLUMNS)
@@ -67,7 +75,7 @@ def test_a_csv_answer_names_its_model_by_the_stamp_of_the_server(attributes: obj
 
 def test_a_json_answer_s_own_word_counts_more_than_attributes_that_a_caller_may_have_sent() -> None:
     answered = json_side({"model": PACKAGE, "predictions": [0.25]})
-    forged = line(side("7,JFK"), answered, customAttributes=[stamp("arn:package/9", "000001")])
+    forged = line(side("7,JFK"), answered, customAttributes=[stamp("arn:package/9", "000001", DIGEST)])
     exchanges, _ = parse_capture(forged, COLUMNS)
     assert exchanges[0].model == PACKAGE
 
@@ -209,3 +217,50 @@ def test_junk_among_labels_is_counted_and_the_label_is_read(junk: bytes) -> None
     truths, skipped = parse_labels(f"{text}\n{LABEL}")
     assert truths == [Truth("flight-1", ("1",))]
     assert skipped == sum(1 for one in text.split("\n") if one.strip())
+
+
+def encoded(body: bytes, content_type: str) -> dict[str, Any]:
+    return side(base64.b64encode(body).decode(), "BASE64", content_type)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"hour": 7, "origin": "JFK"}\n\n[8, null]\n',
+        '{"features": [7, "JFK"]}\n{"features": [8, null]}',
+    ],
+)
+def test_json_lines_are_read_on_both_sides(body: str) -> None:
+    answered = '{"prediction":0.25,"model":"m"}\n{"prediction":0.5,"model":"m"}\n'
+    kind = "application/jsonlines"
+    captured = line(encoded(body.encode(), kind), encoded(answered.encode(), kind))
+    (exchange,), skipped = parse_capture(captured, COLUMNS)
+    assert skipped == 0
+    assert exchange.rows == (("7", "JFK"), ("8", ""))
+    assert (exchange.predictions, exchange.model) == ((0.25, 0.5), "m")
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["<f4", ">f8", "<i4", "u1"])
+def test_an_npy_matrix_is_read_as_text_of_its_numbers(dtype: str, order: Any) -> None:
+    array = np.array([[1, 2], [3, 4]], dtype=dtype, order=order)
+    given = encoded(npy(array), "application/x-npy")
+    (exchange,), _ = parse_capture(line(given, side("0.25\n0.5\n")), COLUMNS)
+    assert [[float(cell) for cell in row] for row in exchange.rows] == [[1, 2], [3, 4]]
+
+
+def test_nan_in_npy_is_missing() -> None:
+    given = encoded(npy(np.array([[np.nan, 2.5]])), "application/x-npy")
+    assert rows(line(given, side("0.25\n"))) == (("", "2.5"),)
+
+
+@given(st.binary(max_size=80))
+def test_an_npy_body_of_junk_is_skipped(tail: bytes) -> None:
+    body = npy(np.zeros((2, 2)))[:70] + tail
+    assert parse_capture(line(encoded(body, "application/x-npy"), side("1\n2\n")), COLUMNS) == ([], 1)
+
+
+def npy(array: Any) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import os
@@ -10,8 +11,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -24,12 +25,20 @@ from training.artefact import Model
 ROOT = Path(__file__).parents[2]
 CSV, JSON = "text/csv", "application/json"
 ROWS = "north,1.0,2.5\nsouth,39.0,\n"
+TWO_WORKERS = (
+    sys.executable,
+    "-c",
+    "from training import serve, workers; workers.count = lambda: 2; serve.main()",
+)
 Reply = tuple[int, str, str]
 
 
 @contextmanager
 def server(
-    base: Path, stdout: IO[bytes] | None = None, **extra: str
+    base: Path,
+    stdout: IO[bytes] | None = None,
+    command: Sequence[str] = (sys.executable, "-m", "training", "serve"),
+    **extra: str,
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -43,7 +52,6 @@ def server(
         "TIDELINE_RELEASE": "000042",
         **extra,
     }
-    command = [sys.executable, "-m", "training", "serve"]
     process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=stdout)
     try:
         yield process, port
@@ -123,12 +131,15 @@ def test_json_answers_say_which_model_gave_them(port: int) -> None:
 
 
 @pytest.mark.parametrize("accept", [CSV, JSON])
-def test_every_answer_is_stamped_with_model_and_release(port: int, accept: str) -> None:
+def test_every_answer_is_stamped_with_release_model_and_its_digest(
+    port: int, trained_directory: Path, accept: str
+) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     connection.request("POST", "/invocations", ROWS, {"Content-Type": CSV, "Accept": accept})
     stamped = connection.getresponse().headers["X-Amzn-SageMaker-Custom-Attributes"]
     connection.close()
-    assert stamped == "tideline-release=000042;tideline-model=release-7"
+    digest = hashlib.sha256((trained_directory / "model/model.onnx").read_bytes()).hexdigest()[:16]
+    assert stamped == f"tideline-release=000042;tideline-digest={digest};tideline-model=release-7"
 
 
 def test_where_versions_are_compared_each_answer_is_a_line_of_sums_and_no_row(
@@ -242,7 +253,7 @@ def test_a_body_that_is_no_json_is_refused(port: int) -> None:
 @pytest.mark.parametrize(
     "method, path, content_type, accept, status",
     [
-        ("POST", "/invocations", "application/x-npy", CSV, 415),
+        ("POST", "/invocations", "application/xml", CSV, 415),
         ("POST", "/invocations", "", CSV, 415),
         ("POST", "/invocations", CSV, "image/png", 406),
         ("GET", "/invocations", CSV, CSV, 405),
@@ -266,11 +277,144 @@ def test_headers_that_sagemaker_adds_are_ignored(port: int, expected: list[float
     assert ask(port, "POST", "/invocations", ROWS, **headers)[2] == f"{expected[0]}\n{expected[1]}\n"
 
 
-def test_a_term_signal_stops_the_server_in_good_order(trained_directory: Path) -> None:
+def raw(port: int, *pieces: bytes) -> bytes:
+    """All that the server sends back on one connection, however it is asked."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        answer = b""
+        try:
+            for piece in pieces:
+                connection.sendall(piece)
+            connection.shutdown(socket.SHUT_WR)
+            while chunk := connection.recv(65536):
+                answer += chunk
+        except ConnectionError:
+            pass
+        return answer
+
+
+def head(length: object, *more: str) -> bytes:
+    lines = [
+        "POST /invocations HTTP/1.1",
+        "Host: a",
+        f"Content-Type: {CSV}",
+        f"Content-Length: {length}",
+        *more,
+    ]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+SMUGGLED = b"POST /invocations HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"\x00\xff" * 500,
+        b"\r\n" * 5000,
+        b"GET /ping HTTP/9.9\r\n\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET http://[::1 HTTP/1.1\r\nHost: a\r\n\r\n",
+        head("-1") + b"north,1,2",
+        head("9" * 40) + b"north,1,2",
+        head("9, 9") + SMUGGLED,
+        head(9, "Content-Length: 3") + b"north,1,2",
+        head(9, "Transfer-Encoding: chunked") + b"0\r\n\r\n" + SMUGGLED,
+        head(9, "Transfer-Encoding : chunked") + b"0\r\n\r\n" + SMUGGLED,
+        head(9, "X-Folded: a", " b\x00c") + b"north,1,2",
+        head(9, "Upgrade: websocket", "Connection: Upgrade") + b"north,1,2",
+    ],
+)
+def test_a_request_that_is_no_clean_one_gets_no_prediction_for_what_is_hidden_in_it(
+    port: int, request_: bytes
+) -> None:
+    answer = raw(port, request_)
+    assert answer.count(b"HTTP/1.1 200") <= 1
+    assert answer.count(b"HTTP/1.1") <= 2
+    assert ask(port, "GET", "/ping")[0] == 200
+
+
+def test_requests_one_after_the_other_on_one_connection_are_answered_in_order(
+    port: int, expected: list[float]
+) -> None:
+    rows = ROWS.encode().splitlines()
+    first, last = head(len(rows[0])), head(len(rows[1]), "Connection: close")
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(first + rows[0] + last + rows[1])
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    bodies = [part.partition(b"\r\n\r\n")[2] for part in answer.split(b"HTTP/1.1 ")[1:]]
+    assert [float(body) for body in bodies] == expected
+
+
+def test_a_head_without_end_is_cut_off(port: int) -> None:
+    assert b"200" not in raw(port, b"GET /ping HTTP/1.1\r\nX: ", *([b"a" * 65536] * 40))
+    assert ask(port, "GET", "/ping")[0] == 200
+
+
+def test_callers_who_send_a_part_and_wait_keep_nobody_waiting(port: int, expected: list[float]) -> None:
+    with ExitStack() as open_:
+        for _ in range(50):
+            slow = open_.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+            slow.sendall(head(100) + b"north,")
+        assert predictions(invoke(port, ROWS)) == expected
+
+
+def test_a_body_as_large_as_sagemaker_lets_through_is_answered(trained_directory: Path) -> None:
+    with server(trained_directory, SAGEMAKER_MAX_PAYLOAD_IN_MB="6") as (process, port):
+        wait_until_up(process, port)
+        row = f"north,{'0' * 80}1.0,2.5\n"
+        rows = 6_291_456 // len(row)
+        status, _, body = invoke(port, row * rows, accept=CSV)
+        assert (status, body.count("\n")) == (200, rows)
+        assert sum(map(resident_mib, tree(process.pid))) < 600
+
+
+def tree(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *map(int, children)]
+
+
+def resident_mib(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+def test_a_term_signal_lets_what_was_begun_end(trained_directory: Path, expected: list[float]) -> None:
     with server(trained_directory) as (process, port):
         wait_until_up(process, port)
-        process.send_signal(signal.SIGTERM)
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as slow:
+            slow.sendall(head(len(ROWS)) + ROWS[:6].encode())
+            assert ask(port, "GET", "/ping")[0] == 200
+            process.send_signal(signal.SIGTERM)
+            wait_until_closed(port)
+            slow.sendall(ROWS[6:].encode())
+            answer = b"".join(iter(lambda: slow.recv(65536), b""))
+        assert [float(one) for one in answer.split(b"\r\n\r\n")[1].split()] == expected
         assert process.wait(timeout=10) in (0, -signal.SIGTERM)
+
+
+def wait_until_closed(port: int) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            ask(port, "GET", "/ping")
+        except OSError:
+            return
+    raise AssertionError("the server still takes requests")
+
+
+def test_no_worker_outlives_its_parent(trained_directory: Path) -> None:
+    with server(trained_directory, command=TWO_WORKERS) as (process, port):
+        wait_until_up(process, port)
+        process.kill()
+        process.wait()
+        wait_until_closed(port)
+
+
+def test_a_worker_that_dies_ends_the_server_so_that_it_is_started_anew(trained_directory: Path) -> None:
+    with server(trained_directory, command=TWO_WORKERS) as (process, port):
+        wait_until_up(process, port)
+        os.kill(tree(process.pid)[1], signal.SIGKILL)
+        assert process.wait(timeout=10) == 1
 
 
 def test_a_server_without_a_model_stops_with_the_reason(job: Job, capfd: pytest.CaptureFixture[str]) -> None:

@@ -101,7 +101,8 @@ def job(base: Path, command: str) -> None:
 def cost_a_million(report: dict[str, Any]) -> float:
     """Of what was missed and falsely alarmed at the threshold, in false alarms, for a million rows."""
     matrix = report["binary_classification_metrics"]["confusion_matrix"]
-    return (MISS_COST * matrix["1"]["0"] + matrix["0"]["1"]) / report["rows"] * 1e6
+    cost = MISS_COST * matrix["1"]["0"] + matrix["0"]["1"]
+    return float(cost / report["rows"] * 1e6)
 
 
 def measure() -> list[Claim]:

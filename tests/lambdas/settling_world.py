@@ -53,7 +53,10 @@ class Runs:
             {"StepName": "Train", "Metadata": {"TrainingJob": train}},
             {"StepName": "Evaluate", "Metadata": {"ProcessingJob": evaluate}},
             {"StepName": "Gate", "Metadata": {"Condition": {"Outcome": "True"}}},
-            {"StepName": "Register"},
+            {
+                "StepName": "Register",
+                "Metadata": {"RegisterModel": {"Arn": f"{ACCOUNT}:model-package/{DEPLOYMENT}/7"}},
+            },
         ]
         for step in steps:
             if reason := self.failed_steps.get(step["StepName"]):

@@ -34,7 +34,9 @@ def measure() -> list[Claim]:
     claim = f"no more than {ALLOWED} of {DRAWS} seasons of shuffled days raises the loss alarm"
     return [
         Claim(claim, sum(level >= 1 for level in highest), ALLOWED, "a rate of 5%", "seasons"),
-        Claim("the highest evidence of all of them", round(max(highest), 2), 1, "threshold", ""),
+        Claim(
+            "the highest evidence of all of them", round(max(highest), 2), 1, "threshold", "of the threshold"
+        ),
     ]
 
 

@@ -27,11 +27,11 @@ def false_alarms_a_year(world: str, years: int) -> float:
 
 def series(world: str, days: int, random: np.random.Generator) -> NDArray[np.float64]:
     """The loss beyond expectation of each day, in any unit."""
-    noise = random.standard_normal(days + WARM_UP)
+    noise: NDArray[np.float64] = random.standard_normal(days + WARM_UP)
     if world == "skewed":
-        return np.asarray(np.exp(noise[WARM_UP:]))
+        noise = np.exp(noise)
     if world == "weekly":
-        return noise[WARM_UP:] + np.resize(WEEK, days)
+        noise[WARM_UP:] += np.resize(WEEK, days)
     if world.startswith("ar "):
         memory = float(world.removeprefix("ar "))
         for day in range(1, len(noise)):

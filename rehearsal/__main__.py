@@ -38,7 +38,10 @@ from rehearsal.table.unusable import Unusable
 HELD, FAILED, UNUSABLE, REFUSED = 0, 1, 2, 3
 """Exit codes: all held; an expectation did not; nothing was started; the gate refused the first model."""
 SLOW_TO_IMPORT = ("pandas", "skl2onnx", "boto3")
-"""What the image and the commands of a build import for seconds, each time anew."""
+"""What the image and the commands of a build import for seconds, each time anew.
+
+Not onnxruntime: its import starts a thread, which a fork would lack at its end.
+"""
 
 
 @dataclass(frozen=True)

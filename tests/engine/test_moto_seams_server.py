@@ -71,7 +71,8 @@ def test_a_listing_tells_the_time_of_each_object(aws: World) -> None:
 def test_identifiers_do_not_depend_on_how_many_calls_came_before(aws: World) -> None:
     def versions(calls_between: int) -> list[str]:
         mock_random.seed(0)
-        s3, found = aws.account.client("s3"), []
+        s3 = aws.account.client("s3")
+        found: list[str] = []
         for _ in range(2):
             found.append(s3.put_object(Bucket="versioned", Key="key", Body=b"")["VersionId"])
             for _ in range(calls_between):

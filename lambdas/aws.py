@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 import boto3
 from botocore.config import Config
 
+T = TypeVar("T")
+
+AT_A_TIME = 4  # objects held in memory at once; botocore keeps ten connections
 CONFIG = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=60)
 
 
@@ -38,6 +43,14 @@ def keys(s3: Any, bucket: str, prefix: str, *, first: str = "", last: str = "") 
 def read(s3: Any, bucket: str, key: str) -> bytes:
     body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     return body
+
+
+def each(work: Callable[[str], T], keys: Iterable[str]) -> Iterator[T]:
+    """`work(key)` for each key, in their order but a few at a time: most of a small read is waiting."""
+    remaining = iter(keys)
+    with ThreadPoolExecutor(AT_A_TIME) as readers:
+        while batch := list(islice(remaining, AT_A_TIME)):
+            yield from readers.map(work, batch)
 
 
 def read_uri(s3: Any, uri: str) -> bytes:

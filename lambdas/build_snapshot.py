@@ -135,8 +135,10 @@ class Builder:
     def _exchanges(self, label_day: str, schema: Schema) -> Iterator[Exchange]:
         first, last = self._days(datetime.strptime(label_day, "%Y/%m/%d").replace(tzinfo=UTC))
         prefix = f"{Prefix.CAPTURE}{self.settings.endpoint_name}/{VARIANT}/"
-        for key in aws.keys(self.s3, self.settings.capture_bucket, prefix, first=first, last=last):
-            yield from _captured(self.settings.capture_bucket, key, schema.features)
+        bucket = self.settings.capture_bucket
+        keys = aws.keys(self.s3, bucket, prefix, first=first, last=last)
+        for exchanges in aws.each(lambda key: _captured(bucket, key, schema.features), keys):
+            yield from exchanges
 
     def _schema(self) -> Schema:
         champion = self.ledger.champion()

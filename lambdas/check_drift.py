@@ -55,9 +55,9 @@ def _traffic(settings: CheckDriftSettings, champion: Champion, day: datetime) ->
     columns = tuple(profile.grids)
     counts, skipped = profile.count([]), 0
     prefix = f"{Prefix.CAPTURE}{settings.endpoint_name}/{VARIANT}/{day:%Y/%m/%d}/"
-    for key in aws.keys(s3, settings.capture_bucket, prefix):
-        text = aws.read(s3, settings.capture_bucket, key).decode(errors="replace")
-        exchanges, bad = parse_capture(text, columns)
+    bucket = settings.capture_bucket
+    for body in aws.each(lambda key: aws.read(s3, bucket, key), aws.keys(s3, bucket, prefix)):
+        exchanges, bad = parse_capture(body.decode(errors="replace"), columns)
         skipped += bad
         for exchange in exchanges:
             counts += profile.count(exchange.rows)

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from config.delivery import load_delivery
 from config.schema import ConfigError, load
-from rehearsal.engine import Account
+from rehearsal.engine import Account, warm_python
 from rehearsal.engine.delivery import docker
 from rehearsal.report.page import render
 from rehearsal.report.story import tell
@@ -38,6 +38,11 @@ from rehearsal.table.unusable import Unusable
 
 HELD, FAILED, UNUSABLE, REFUSED = 0, 1, 2, 3
 """Exit codes: all held; an expectation did not; nothing was started; the gate refused the first model."""
+SLOW_TO_IMPORT = ("pandas", "skl2onnx", "boto3")
+"""What the image and the commands of a build import for seconds, each time anew.
+
+Not onnxruntime: its import starts a thread, which a fork would lack at its end.
+"""
 
 
 @dataclass(frozen=True)
@@ -176,6 +181,7 @@ def run(stage: Stage, *, out: Path, console: Console, seed: int = 0, keep: bool 
     with Account(
         start=start, directory=out / "account", region=config.region, seed=seed, faults=scenario.faults
     ) as account:
+        warm_python.start(account, SLOW_TO_IMPORT)
         account.journal.listeners.append(Display(console))
         directory = stage.assembly / f"assembly-{config.environment}"
         deployment = Deployment(account, config, directory, stage.repository)

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +13,10 @@ from functools import cache
 from pathlib import Path
 from weakref import WeakSet
 
+from rehearsal.engine import warm_python
 from rehearsal.engine.account import Account
 from rehearsal.engine.images import Image
+from rehearsal.engine.warm_python import IDLE_THREADS_SLEEP
 
 IN_CONTAINER = Path(__file__).parent / "in_container"
 
@@ -100,7 +101,7 @@ def start(account: Account, run: Run) -> subprocess.Popen[bytes]:
     workdir.mkdir(parents=True, exist_ok=True)
     with run.log.open("wb") as log:
         process = subprocess.Popen(
-            _command(run),
+            _command(account, run),
             cwd=workdir,
             env=_environment(account, run),
             stdin=subprocess.DEVNULL,
@@ -139,10 +140,10 @@ def _signal(process: subprocess.Popen[bytes], number: int) -> None:
         os.killpg(process.pid, number)
 
 
-def _command(run: Run) -> list[str]:
+def _command(account: Account, run: Run) -> list[str]:
     words = [_inside(run.image, word) for word in (*run.entrypoint, *run.arguments)]
     if words and words[0] in ("python", "python3"):
-        words[:1] = [sys.executable, "-s"]  # -s: nobody's own site-packages
+        words[:1] = [*warm_python.python(account), "-s"]  # -s: nobody's own site-packages
     if not private_opt_ml_allowed():
         return words
     directories = [str(run.opt_ml), str(run.directory / "opt")]
@@ -152,7 +153,7 @@ def _command(run: Run) -> list[str]:
 def _environment(account: Account, run: Run) -> dict[str, str]:
     """Nothing of the caller's environment but PATH: what the image, the job and the role give."""
     image = {name: _inside(run.image, value) for name, value in run.image.config.environment.items()}
-    environment = {**image, **run.environment}
+    environment = {**IDLE_THREADS_SLEEP, **image, **run.environment}
     path = environment.get("PYTHONPATH")
     return {
         **environment,

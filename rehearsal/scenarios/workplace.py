@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from domain.names import WITHOUT_WHEELS
-from rehearsal.engine import Account
+from rehearsal.engine import Account, warm_python
 from rehearsal.engine.delivery import builds, cdk, docker, sleep
 from rehearsal.engine.delivery.build_run import Machine
 from rehearsal.engine.delivery.cdk import App
 
 ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = {".git", ".venv", "node_modules", "build", "cdk.out", "__pycache__"}
+PYTHON = Path("bin", "python")
 AUTHOR = {"NAME": "rehearsal", "EMAIL": "rehearsal@example.com"}
 NOT_RUN = {
     "make test": "it takes minutes and was the machine's own to run before; its result is not known here"
@@ -139,20 +140,22 @@ def use_this_machine(account: Account, engine: str = "") -> None:
                 "cdk": cdk.tool(account, APP),
                 "sleep": sleep.tool(account),
             },
-            prepare=_install,
+            prepare=lambda checkout: _install(account, checkout),
             not_run=NOT_RUN,
             environment=SYNTH,
         ),
     )
 
 
-def _install(checkout: Path) -> None:
+def _install(account: Account, checkout: Path) -> None:
     """What `make setup`, `npm ci` and `make assets` would install, from what is here already."""
-    environment = checkout / ".venv"
-    environment.mkdir()
-    for entry in Path(sys.prefix).iterdir():
-        if entry.name != "ready":
-            (environment / entry.name).symlink_to(entry)
+    environment, installed = checkout / ".venv", Path(sys.prefix)
+    (environment / "bin").mkdir(parents=True)
+    here = [*installed.iterdir(), *(installed / "bin").iterdir()]
+    for entry in {entry.relative_to(installed) for entry in here} - {Path("ready"), Path("bin"), PYTHON}:
+        (environment / entry).symlink_to(installed / entry)
+    (environment / PYTHON).write_text(warm_python.script(account, str(environment / "bin" / "python3")))
+    (environment / PYTHON).chmod(0o755)
     (environment / "ready").touch()
     laid = checkout / "build" / "assets" / "lambda"  # no wheels: functions run with this machine's packages
     laid.mkdir(parents=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.engine import containers, images
+from rehearsal.engine import containers, images, warm_python
 from tests.engine.sagemaker_world import World, world
 
 __all__ = ["world"]
@@ -106,3 +106,24 @@ def test_a_container_deaf_to_sigterm_is_killed_after_the_grace(world: World, tmp
 
 def test_python_is_this_python(world: World, tmp_path: Path) -> None:
     assert run(world, tmp_path, "import sys; print(sys.prefix)").output.strip() == sys.prefix
+
+
+def test_a_container_of_a_warm_account_sees_the_same(world: World, tmp_path: Path) -> None:
+    warm_python.start(world.account, ("xml.etree.ElementTree",))
+    (tmp_path / "ml").mkdir()
+    (tmp_path / "ml/look.py").write_text("import sys\nprint('xml.etree' in sys.modules)\n" + LOOK)
+    container = containers.Run(
+        image=images.resolve(world.account, world.image),
+        entrypoint=["python", "-m", "look"],
+        arguments=[],
+        directory=tmp_path,
+        environment={"PYTHONPATH": "/opt/ml", "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+
+    output = containers.run_to_end(world.account, container, max_runtime_seconds=30).output
+    is_warm, seen = output.splitlines()
+
+    assert is_warm == "True"
+    assert json.loads(seen)["ml"] == ["look.py"]
+    assert json.loads(seen)["found"] == [True, False, True]
+    assert json.loads(seen)["time"] == world.account.clock.now().timestamp()

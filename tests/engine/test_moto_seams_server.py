@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import boto3
 import pytest
+from moto.moto_api._internal import mock_random
 
 from tests.engine.runtime_world import World, world
 
@@ -65,6 +66,30 @@ def test_a_listing_tells_the_time_of_each_object(aws: World) -> None:
         one["Key"]: one["LastModified"] for one in s3.list_objects_v2(Bucket="bucket-of-one")["Contents"]
     }
     assert listed == {"a": aws.account.clock.now(), "b": aws.account.clock.now() - timedelta(hours=1)}
+
+
+def test_identifiers_do_not_depend_on_how_many_calls_came_before(aws: World) -> None:
+    def versions(calls_between: int) -> list[str]:
+        mock_random.seed(0)
+        s3 = aws.account.client("s3")
+        found: list[str] = []
+        for _ in range(2):
+            found.append(s3.put_object(Bucket="versioned", Key="key", Body=b"")["VersionId"])
+            for _ in range(calls_between):
+                s3.list_objects_v2(Bucket="versioned")
+        return found
+
+    aws.account.client("s3").create_bucket(Bucket="versioned")
+    aws.account.client("s3").put_bucket_versioning(
+        Bucket="versioned", VersioningConfiguration={"Status": "Enabled"}
+    )
+    assert versions(0) == versions(3)
+
+
+def test_each_answer_has_an_identifier_of_its_own(aws: World) -> None:
+    sts = aws.account.client("sts")
+    ids = {sts.get_caller_identity()["ResponseMetadata"]["RequestId"] for _ in range(3)}
+    assert len(ids) == 3
 
 
 def test_metrics_that_a_service_publishes_itself_are_read_as_if_they_had_been_put(aws: World) -> None:

@@ -1,5 +1,6 @@
 import io
 import json
+from threading import Barrier
 from typing import Any
 
 import boto3
@@ -54,6 +55,22 @@ def test_keys_come_from_all_pages_and_folders_are_none() -> None:
         )
         assert list(aws.keys(s3, "data", "many/")) == ["many/1", "many/2"]
         assert list(aws.keys(s3, "data", "none/")) == []
+
+
+def test_a_few_keys_are_worked_on_at_once_and_told_in_their_order() -> None:
+    at_once = Barrier(aws.AT_A_TIME, timeout=10)
+    begun: list[str] = []
+
+    def work(key: str) -> str:
+        begun.append(key)
+        at_once.wait()  # passes only when as many wait here
+        return key.upper()
+
+    keys = [f"k{number}" for number in range(2 * aws.AT_A_TIME)]
+    found = aws.each(work, keys)
+    assert next(found) == "K0"
+    assert sorted(begun) == keys[: aws.AT_A_TIME]  # no more is held than that
+    assert ["K0", *found] == [key.upper() for key in keys]
 
 
 def test_what_is_written_is_encrypted_and_its_version_is_returned(local: Local) -> None:

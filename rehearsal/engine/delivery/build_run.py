@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from rehearsal.engine.delivery.buildspecs import Buildspec
 from rehearsal.engine.delivery.shims import Shims, Tool
+from rehearsal.engine.warm_python import IDLE_THREADS_SLEEP
 
 if TYPE_CHECKING:
     from rehearsal.engine.account import Account
@@ -98,6 +99,7 @@ def _run(build: Build, machine: Machine, shims: Shims, checkout: Path) -> Built:
     script = _script(build.spec, skipped, state)
     environment = {
         "LANG": "C.UTF-8",
+        **IDLE_THREADS_SLEEP,
         **machine.environment,
         **build.spec.variables,
         **build.environment,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from moto import backends
-from moto.core import serialize
-from moto.core.base_backend import BaseBackend
+from moto.core import responses, serialize
+from moto.core.base_backend import BackendDict, BaseBackend
+from moto.core.utils import method_names_from_class
 
 from rehearsal.engine.moto_seams.patches import replace
 
@@ -32,6 +34,21 @@ def install(account: Account) -> None:
         moment: datetime = parsed(value) if isinstance(value, str) else original_aware(value)
         return moment
 
+    def backends_of(every: BackendDict, account_id: str) -> Any:
+        found = dict.get(every, account_id)
+        return original_backends(every, account_id) if found is None else found
+
+    numbers = count(1)
+
+    def request_id(headers: dict[str, Any] | None = None) -> str:
+        numbered = f"{next(numbers):052}"
+        if headers is not None:
+            headers["x-amzn-requestid"] = numbered
+        return numbered
+
+    original_backends = replace(account, BackendDict, "__getitem__", backends_of)
+    replace(account, responses, "gen_amzn_requestid_long", request_id)  # it draws 52 letters
+    replace(account, responses, "method_names_from_class", cache(method_names_from_class))
     original_urls = replace(account, BaseBackend, "urls", property(urls_of))
     original_aware: Callable[[Any], datetime] = replace(account, serialize, "parse_to_aware_datetime", aware)
     parsed = lru_cache(maxsize=4096)(original_aware)  # a listing has the same times again and again

@@ -16,7 +16,6 @@ from weakref import WeakSet
 from rehearsal.engine import warm_python
 from rehearsal.engine.account import Account
 from rehearsal.engine.images import Image
-from rehearsal.engine.warm_python import IDLE_THREADS_SLEEP
 
 IN_CONTAINER = Path(__file__).parent / "in_container"
 
@@ -153,7 +152,7 @@ def _command(account: Account, run: Run) -> list[str]:
 def _environment(account: Account, run: Run) -> dict[str, str]:
     """Nothing of the caller's environment but PATH: what the image, the job and the role give."""
     image = {name: _inside(run.image, value) for name, value in run.image.config.environment.items()}
-    environment = {**IDLE_THREADS_SLEEP, **image, **run.environment}
+    environment = {**image, **run.environment}
     path = environment.get("PYTHONPATH")
     return {
         **environment,

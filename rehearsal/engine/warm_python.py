@@ -23,8 +23,6 @@ from weakref import WeakKeyDictionary
 if TYPE_CHECKING:
     from rehearsal.engine.account import Account
 
-IDLE_THREADS_SLEEP = {"OMP_WAIT_POLICY": "PASSIVE"}
-"""By default OpenMP's idle threads spin, and take the core from all else that shares this machine."""
 PROGRAMS = Path(__file__).parent / "in_warm_python"
 
 _sockets: WeakKeyDictionary[Account, Path] = WeakKeyDictionary()
@@ -43,7 +41,7 @@ def start(account: Account, modules: Sequence[str]) -> None:
         listener.listen(64)
         process = subprocess.Popen(
             [sys.executable, "-s", str(PROGRAMS / "server.py"), str(listener.fileno()), *modules],
-            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **IDLE_THREADS_SLEEP},
+            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
             stdin=subprocess.PIPE,  # it ends when this does, however this process ends
             stdout=log,
             stderr=subprocess.STDOUT,

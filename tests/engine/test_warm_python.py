@@ -29,7 +29,7 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(os.write(1, b"tidied up") - 9)
 os.write(1, b"%d\\n" % os.getpid())
 time.sleep(60)
 """
-ENVIRONMENT = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **warm_python.IDLE_THREADS_SLEEP}
+ENVIRONMENT = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
 
 
 @dataclass(frozen=True)

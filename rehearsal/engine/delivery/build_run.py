@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 
 from rehearsal.engine.delivery.buildspecs import Buildspec
 from rehearsal.engine.delivery.shims import Shims, Tool
-from rehearsal.engine.warm_python import IDLE_THREADS_SLEEP
 
 if TYPE_CHECKING:
     from rehearsal.engine.account import Account
 
+IN_MEMORY, ROOM_BYTES = Path("/dev/shm"), 2**30
 POLL_SECONDS = 0.02
 TAIL_CHARACTERS = 4000
 
@@ -67,7 +67,7 @@ class Build:
 
 def run(account: Account, build: Build, machine: Machine) -> Built:
     """Unpack, run, collect; the checkout is gone afterwards."""
-    directory = Path(tempfile.mkdtemp(prefix="build-", dir=account.directory))
+    directory = Path(tempfile.mkdtemp(prefix="build-", dir=_place(account)))
     shims = Shims(machine.tools, build.role_arn, directory / "bin")
     try:
         checkout = directory / "src"
@@ -77,6 +77,12 @@ def run(account: Account, build: Build, machine: Machine) -> Built:
     finally:
         shims.close()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _place(account: Account) -> Path:
+    """Where a checkout of many small files is quick to make: in memory, if there is plenty."""
+    roomy = os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free >= ROOM_BYTES
+    return IN_MEMORY if roomy else account.directory
 
 
 def unpack(archive: bytes, target: Path) -> None:
@@ -99,7 +105,6 @@ def _run(build: Build, machine: Machine, shims: Shims, checkout: Path) -> Built:
     script = _script(build.spec, skipped, state)
     environment = {
         "LANG": "C.UTF-8",
-        **IDLE_THREADS_SLEEP,
         **machine.environment,
         **build.spec.variables,
         **build.environment,

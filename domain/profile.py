@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 SMOOTHING = 0.5
@@ -150,12 +151,14 @@ def number_grid(cells: Iterable[str]) -> NumberGrid:
     >>> number_grid(["0"] + ["1"] * 99).edges
     (0.0,)
     """
-    values = sorted(float(text) for text in cells if text.strip())
-    below = [value for value in values if value < values[-1]]
-    if not below:
+    texts = Counter(text for text in cells if text.strip())
+    values = sorted((float(text), times) for text, times in texts.items())
+    if not values or values[0][0] == values[-1][0]:
         return NumberGrid(())
-    deciles = (values[math.ceil(k * len(values) / BINS) - 1] for k in range(1, BINS))
-    return NumberGrid(tuple(sorted({min(decile, below[-1]) for decile in deciles})))
+    below = max(value for value, _ in values if value < values[-1][0])
+    up_to = list(accumulate(times for _, times in values))
+    ranks = (math.ceil(k * up_to[-1] / BINS) for k in range(1, BINS))
+    return NumberGrid(tuple(sorted({min(values[bisect_left(up_to, rank)][0], below) for rank in ranks})))
 
 
 def category_grid(cells: Iterable[str]) -> CategoryGrid:

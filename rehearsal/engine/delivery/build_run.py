@@ -22,7 +22,7 @@ from rehearsal.engine.delivery.shims import Shims, Tool
 if TYPE_CHECKING:
     from rehearsal.engine.account import Account
 
-IN_MEMORY, ROOM_BYTES = Path("/dev/shm"), 2**30
+IN_MEMORY, ROOM_BYTES = Path("/dev/shm"), 2**30  # noqa: S108 - mkdtemp makes a folder of our own in it
 POLL_SECONDS = 0.02
 TAIL_CHARACTERS = 4000
 

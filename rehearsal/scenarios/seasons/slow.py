@@ -13,8 +13,8 @@ from skl2onnx.common.data_types import FloatTensorType
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.pipeline import Pipeline
 
-SIZE = 3500
-"""Of the square matrix: 86 thousand million operations a request, far beyond the threshold on a fast machine too."""
+SIZE = 3000
+"""Of the square matrix: 54 thousand million operations a request, beyond the threshold on a fast machine too."""
 
 
 class Detour(TransformerMixin, BaseEstimator):  # type: ignore[misc]

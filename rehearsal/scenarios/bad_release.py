@@ -14,6 +14,15 @@ from rehearsal.scenarios.load import STANDARD, find
 
 LONGEST_RELEASE = timedelta(hours=2)
 """Training is behind it; what is left are the bakes there and back."""
+NOT_A_TIE = """
+
+_tied = estimator
+
+
+def estimator():
+    return _tied().set_params(histgradientboostingclassifier__max_iter=90)
+"""
+"""Trained on the very same rows, it would answer as the champion does, and a tie keeps the champion."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,8 @@ def push_slow_model(deployment: Deployment) -> str:
         [slow] = [push for push in find(STANDARD).pushes() if push.end == "rolled-back"]
         for path, text in slow.changes.items():
             (context / path).write_text(text or "")
+        with (context / "training/model.py").open("a") as model:
+            model.write(NOT_A_TIE)
         return deployment.push_image(context, tag="slow")
 
 

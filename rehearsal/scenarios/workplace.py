@@ -157,9 +157,10 @@ def _install(account: Account, checkout: Path) -> None:
     (environment / PYTHON).write_text(warm_python.script(account, str(environment / "bin" / "python3")))
     (environment / PYTHON).chmod(0o755)
     (environment / "ready").touch()
-    laid = checkout / "build" / "assets" / "lambda"  # no wheels: functions run with this machine's packages
-    laid.mkdir(parents=True)
-    shutil.copy(checkout / "lambdas" / "requirements.txt", laid)
+    wheels, laid = checkout / "lambdas" / "requirements.txt", checkout / "build" / "assets" / "lambda"
+    if wheels.exists():  # laid as if they were there: functions run with this machine's packages
+        laid.mkdir(parents=True)
+        shutil.copy(wheels, laid)
     command = checkout / "node_modules" / "aws-cdk" / "bin" / "cdk"
     command.parent.mkdir(parents=True)
     command.write_text(f"process.exit({CDK_OF_NODE})\n")

@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from rehearsal.scenarios import brought
-from training.artefact import GRAPH, SCHEMA, Model
+from training.artefact import GRAPH, NUMBERS, SCHEMA, Model
 
 SCHEMA_JSON = b'{"task": "binary", "time": "t", "target": "y", "features": [{"name": "x", "kind": "number"}]}'
 
@@ -20,9 +20,9 @@ def archive() -> bytes:
     """A model that answers with the number it is asked about."""
     shape = [None, 1]
     graph = helper.make_graph(
-        [helper.make_node("Identity", ["x"], ["probabilities"])],
+        [helper.make_node("Identity", [NUMBERS], ["probabilities"])],
         "small",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info(NUMBERS, TensorProto.FLOAT, shape)],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, shape)],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)

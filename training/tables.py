@@ -25,7 +25,7 @@ def read(source: Path | bytes) -> pd.DataFrame:
 def write(path: Path, table: pd.DataFrame) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     text = table.to_csv(index=False, lineterminator="\n")
-    path.write_bytes(gzip.compress(text.encode(), compresslevel=6, mtime=0))
+    path.write_bytes(gzip.compress(text.encode(), compresslevel=1, mtime=0))
 
 
 def times(table: pd.DataFrame, schema: Schema) -> pd.Series:
@@ -35,7 +35,9 @@ def times(table: pd.DataFrame, schema: Schema) -> pd.Series:
 
 def days(table: pd.DataFrame, schema: Schema) -> list[str]:
     """The UTC day of each row, YYYY-MM-DD."""
-    return list(times(table, schema).dt.strftime("%Y-%m-%d"))
+    moments = times(table, schema).dt.tz_localize(None).to_numpy().astype("datetime64[D]")
+    each, codes = np.unique(moments, return_inverse=True)
+    return [str(day) for day in np.datetime_as_string(each)[codes]]
 
 
 def numbers(cells: pd.Series) -> NDArray[np.float64]:

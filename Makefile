@@ -59,10 +59,10 @@ ARM := --python-platform aarch64-manylinux_2_28 --python-version 3.13
 
 assets: $(ASSETS)/requirements.txt ## fetch the locked wheels of the functions' own packages; a deploy does it
 
-$(ASSETS)/requirements.txt: lambdas/requirements.txt scripts/pack_wheels.py $(READY)
+$(ASSETS)/requirements.txt: lambdas/requirements.txt stacks/pack_wheels.py $(READY)
 	@rm -rf $(ASSETS)
 	@$(UV) pip install --quiet --target $(ASSETS)/packages $(ARM) --only-binary :all: --no-deps --require-hashes -r $<
-	@$(PY) -m scripts.pack_wheels $(ASSETS)/packages $< $(ASSETS)
+	@$(PY) -m stacks.pack_wheels $(ASSETS)/packages $< $(ASSETS)
 
 bootstrap: node_modules/.ready ## prepare your AWS account and region for the CDK, once
 	@$(ASK) --env $(ENV)
@@ -96,7 +96,7 @@ destroy: node_modules/.ready assets ## remove all that costs by the hour in ENV=
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 LEAN := --group cdk --group config --group cli --group image --group rehearsal --group dev
 
-lock: $(READY) ## write requirements.txt and requirements/*.txt anew from pyproject.toml
+lock: $(READY) ## write requirements.txt, requirements/*.txt and lambdas/requirements.txt anew from pyproject.toml
 	@$(UV) pip compile $(LOCK) $(LEAN) --group sdk -o requirements.txt pyproject.toml
 	@$(UV) pip compile $(LOCK) $(LEAN) -c requirements.txt -o requirements/lean.txt pyproject.toml
 	@$(UV) pip compile $(LOCK) --group function -c requirements.txt -o lambdas/requirements.txt pyproject.toml

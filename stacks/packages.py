@@ -15,11 +15,11 @@ from aws_cdk import aws_lambda as lambda_
 
 from domain.names import WITHOUT_WHEELS
 from stacks.functions import PACKAGED, ROOT, lambda_package
+from stacks.pack_wheels import LAID_LOCK, WHEELS, add
 
 LOCK = "lambdas/requirements.txt"
 LAID = ROOT / "build" / "assets" / "lambda"
-WHEELS, LAID_LOCK, CODE = "packages.zip", "requirements.txt", "code.zip"
-LONG_AGO = (1980, 1, 1, 0, 0, 0)
+CODE = "code.zip"
 
 
 class NotLaidError(Exception):
@@ -38,7 +38,7 @@ def package_with_wheels(root: Path = ROOT, laid: Path = LAID) -> lambda_.Code:
     shutil.copy(laid / WHEELS, laid / CODE)
     with zipfile.ZipFile(laid / CODE, "a") as archive:
         for path in _sources(root):
-            _add(archive, path, path.relative_to(root).as_posix())
+            add(archive, path, path.relative_to(root).as_posix())
     return lambda_.Code.from_asset(str(laid / CODE))
 
 
@@ -50,10 +50,3 @@ def _sources(root: Path) -> Iterator[Path]:
             for path in (root / folder).rglob("*")
             if path.is_file() and path.suffix != ".pyc" and path != root / LOCK
         )
-
-
-def _add(archive: zipfile.ZipFile, path: Path, name: str) -> None:
-    """The same file gives the same bytes, whenever it was written."""
-    entry = zipfile.ZipInfo(name, LONG_AGO)
-    entry.external_attr = 0o755 << 16
-    archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)

@@ -12,8 +12,7 @@ import pytest
 
 from config.schema import ROOT
 from domain.names import WITHOUT_WHEELS
-from scripts import pack_wheels
-from stacks import packages
+from stacks import pack_wheels, packages
 from stacks.packages import LOCK, NotLaidError, package_with_wheels
 
 
@@ -53,7 +52,7 @@ def test_the_same_sources_and_wheels_give_the_same_bytes(laid: Path) -> None:
 
 
 def test_wheels_of_an_older_lock_stop_the_synth_with_what_to_do(laid: Path) -> None:
-    (laid / packages.LAID_LOCK).write_text("numpy==1.0")
+    (laid / pack_wheels.LAID_LOCK).write_text("numpy==1.0")
     with pytest.raises(NotLaidError, match="make assets"):
         code(laid)
     shutil.rmtree(laid)

@@ -1,4 +1,4 @@
-"""Installed wheels -> one zip with the same bytes each time: `python -m scripts.pack_wheels FOLDER LOCK TARGET`."""
+"""Installed wheels -> one zip with the same bytes each time: `python -m stacks.pack_wheels FOLDER LOCK TARGET`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+WHEELS, LAID_LOCK = "packages.zip", "requirements.txt"
 LONG_AGO = (1980, 1, 1, 0, 0, 0)
 LEFT_OUT = {"bin", "__pycache__", "tests"}
 """Scripts name this machine's interpreter; nobody runs a library's tests in a function."""
@@ -16,15 +17,16 @@ INSTALLERS = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "uv_cache.j
 def main(folder: Path, lock: Path, target: Path) -> None:
     """`target` gets packages.zip and, last, the lock that it was made from."""
     target.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(target / "packages.zip", "w") as archive:
+    with zipfile.ZipFile(target / WHEELS, "w") as archive:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             name = path.relative_to(folder)
             if not LEFT_OUT & set(name.parts) and path.name not in INSTALLERS:
-                _add(archive, path, name.as_posix())
-    shutil.copyfile(lock, target / "requirements.txt")
+                add(archive, path, name.as_posix())
+    shutil.copyfile(lock, target / LAID_LOCK)
 
 
-def _add(archive: zipfile.ZipFile, path: Path, name: str) -> None:
+def add(archive: zipfile.ZipFile, path: Path, name: str) -> None:
+    """The same file gives the same bytes, whenever it was written."""
     entry = zipfile.ZipInfo(name, LONG_AGO)
     entry.external_attr = 0o755 << 16
     archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)

@@ -1,4 +1,4 @@
-"""What Serving runs, from its own stack: the release record is the value of its one parameter."""
+"""What Serving runs, from its own stack: the release record is the value of its parameter `Release`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from cli.source import Aws
-from domain.names import NO_RELEASE
+from domain.names import NO_RELEASE, RELEASE_PARAMETER
 from domain.releases import ReleaseRecord
 
 
@@ -34,5 +34,5 @@ def live_release(aws: Aws) -> ReleaseRecord | None:
     if stack is None:
         return None
     values = {one["ParameterKey"]: one.get("ResolvedValue", "") for one in stack.get("Parameters", [])}
-    record = values.get("Release", "")
+    record = values.get(RELEASE_PARAMETER, "")
     return None if record.split(",")[0] in ("", NO_RELEASE) else ReleaseRecord.from_parameter(record)

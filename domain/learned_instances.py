@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from domain.counted import counted
 from domain.finished_jobs import Growth, Job
 from domain.instances import (
     VCPU_EXPONENT,
@@ -164,10 +165,9 @@ def _ranked(
         if one not in fitting
     ]
     well = [job for job in jobs if not job.failed]
-    jobs_word = "job" if len(well) == 1 else "jobs"
     low, high = first.candidate.minutes_range or (0.0, 0.0)
     learned = (
-        f"learned from {len(well)} finished {workload.component} {jobs_word}: "
+        f"learned from {counted(len(well), f'finished {workload.component} job')}: "
         f"{first.candidate.expected_minutes:.1f} minutes expected at {history.rows} rows, "
         f"9 in 10 between {low:.1f} and {high:.1f}"
     )

@@ -53,15 +53,6 @@ def mean_loss(task: str, predictions: Sequence[float], targets: Sequence[float])
     return sum(losses) / len(losses)
 
 
-def base_rate_loss(task: str, base_rate: float, targets: Sequence[float]) -> float:
-    """The loss of a model that knows nothing but the mean of its training targets.
-
-    >>> base_rate_loss("binary", 0.5, [0, 1, 1])
-    0.25
-    """
-    return mean_loss(task, [base_rate] * len(targets), targets)
-
-
 def micro_loss(loss: float) -> int:
     """A loss in whole millionths: sums of them do not depend on their order."""
     return round(loss * 1e6)

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from domain.loss import TASKS
 from training.errors import Refused
 
-TASKS = ("binary", "regression")
 KINDS = ("number", "category")
 FLOAT32_MAX = 3.4028234e38
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from domain.loss import TASKS
 from rehearsal.table import features, pace, reading, target, times
 from rehearsal.table.features import Column
 from rehearsal.table.pace import Pace
-from rehearsal.table.target import TASKS
 from rehearsal.table.unusable import Unusable, shown
 
 TIME = "event_time"

@@ -10,7 +10,6 @@ import pandas as pd
 from rehearsal.table import cells
 from rehearsal.table.unusable import Unusable, shown
 
-TASKS = ("binary", "regression")
 YES = ("1", "true", "yes", "y", "t", "on", "positive", "pos", "up", "bad", "fraud", "churn")
 SMALL_SPREAD = 0.05
 """A target that varies less is multiplied by a power of ten: losses are kept in millionths."""

@@ -1,6 +1,6 @@
 import pytest
 
-from domain.loss import base_rate_loss, mean_loss, row_loss
+from domain.loss import mean_loss, row_loss
 
 
 def test_a_sure_and_right_prediction_costs_nothing_and_a_sure_and_wrong_one_costs_one() -> None:
@@ -28,7 +28,3 @@ def test_a_binary_loss_takes_a_probability_and_an_outcome_and_nothing_else(
 def test_the_mean_of_no_rows_is_refused() -> None:
     with pytest.raises(ValueError, match="no rows"):
         mean_loss("binary", [], [])
-
-
-def test_the_base_rate_of_its_own_targets_has_the_loss_of_their_variance() -> None:
-    assert base_rate_loss("binary", 0.25, [0, 0, 0, 1]) == pytest.approx(0.25 * 0.75)

@@ -124,7 +124,7 @@ def _shortened(scenario: Scenario, args: argparse.Namespace) -> Scenario:
     if args.tables:
         changes["tables"] = args.tables
     if args.until:
-        changes |= {"end": args.until.replace(tzinfo=UTC), "is_part": True}
+        changes["end"] = args.until.replace(tzinfo=UTC)
     if args.retrains is not None:
         changes["retrains"] = args.retrains
     if changes:

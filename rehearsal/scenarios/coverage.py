@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 from domain.counted import counted
-from domain.names import DEPLOYMENT_DIMENSION, METRIC_NAMESPACE, Metric
 from rehearsal.engine import alarms, dashboards
 from rehearsal.scenarios.finding import Finding
 from rehearsal.scenarios.turn import Outcome
@@ -20,7 +18,6 @@ ONLY_ON_A_ROLLBACK = "OnRollback"
 """The rule that a quiet life never needs."""
 TOLD_BY_A_RULE = "-rollback-"
 """Alarms whose change of state that rule takes to record_release, which tells people."""
-DAY_SECONDS = 24 * 60 * 60
 DAILY = ("build_snapshot", "check_drift", "reconcile")
 
 
@@ -97,33 +94,12 @@ def _schedules(outcome: Outcome) -> Iterator[Finding]:
 
 
 def silent_alarms(outcome: Outcome) -> list[str]:
-    unshown = _unshown(outcome)
     return [
         f"{found['alarm']} saw no datapoint of {_metric(found['wanted'])}; "
         f"published: {'; '.join(_metric(near) for near in found['nearest']) or 'nothing of that name'}"
         for found in alarms.diagnose(outcome.deployment.account)
         if not found["datapoints"] and found["wanted"]["namespace"] not in SILENT_WHEN_IDLE
-        if found["nearest"] or found["wanted"]["name"] not in unshown
     ]
-
-
-def _unshown(outcome: Outcome) -> set[str]:
-    """Metrics that a part of a season may lack: the loss ratio, while no check saw enough labelled rows for one."""
-    deployment = outcome.deployment
-    if not outcome.scenario.is_part:
-        return set()
-    found = deployment.account.client("cloudwatch").get_metric_statistics(
-        Namespace=METRIC_NAMESPACE,
-        MetricName=Metric.LABELLED_ROWS,
-        Dimensions=[{"Name": DEPLOYMENT_DIMENSION, "Value": deployment.names.deployment}],
-        StartTime=outcome.scenario.start,
-        EndTime=deployment.account.clock.now() + timedelta(minutes=1),
-        Period=DAY_SECONDS,
-        Statistics=["Maximum"],
-    )
-    most = max((point["Maximum"] for point in found["Datapoints"]), default=None)
-    few = most is not None and most < deployment.config.monitoring.min_rows
-    return {Metric.LOSS_RATIO} if few else set()
 
 
 def _metric(described: dict[str, Any]) -> str:

@@ -38,8 +38,6 @@ class Scenario:
     expected: Expected = field(default_factory=Expected)
     later: Later | None = None
     faults: tuple[Fault, ...] = ()
-    is_part: bool = False
-    """Does it end before the season of its file does? Then it may not show what takes its time."""
     judges_grants: bool = False
     """Does it use what the roles may do as a whole life does?"""
 

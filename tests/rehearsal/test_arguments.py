@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +12,7 @@ from rich.console import Console
 
 from domain.counted import counted
 from rehearsal.__main__ import main, parser, stage
-from rehearsal.scenarios import coverage
+from rehearsal.scenarios.coverage import silent_alarms
 from rehearsal.table.unusable import Unusable
 
 QUIET = Console(quiet=True)
@@ -49,46 +48,19 @@ def test_what_says_how_an_example_is_played_is_refused_beside_a_table_of_one_s_o
         stage(args, QUIET)
 
 
-def silent(
-    monkeypatch: pytest.MonkeyPatch, *, is_part: bool, labelled: list[float], nearest: list[Any]
-) -> list[str]:
-    wanted = {"namespace": "Tideline", "name": "LossRatio", "dimensions": {}}
-    found = {"alarm": "tideline-dev-loss", "datapoints": 0, "wanted": wanted, "nearest": nearest}
-    monkeypatch.setattr(coverage.alarms, "diagnose", lambda _: [found])
-    points = {"Datapoints": [{"Maximum": one} for one in labelled]}
-    cloudwatch = SimpleNamespace(get_metric_statistics=lambda **_: points)
-    clock = SimpleNamespace(now=lambda: datetime(2013, 3, 2, tzinfo=UTC))
-    deployment = SimpleNamespace(
-        account=SimpleNamespace(client=lambda _: cloudwatch, clock=clock),
-        names=SimpleNamespace(deployment="tideline-dev"),
-        config=SimpleNamespace(monitoring=SimpleNamespace(min_rows=300)),
-    )
-    scenario = SimpleNamespace(is_part=is_part, start=datetime(2013, 3, 1, tzinfo=UTC))
-    outcome: Any = SimpleNamespace(deployment=deployment, scenario=scenario)
-    return coverage.silent_alarms(outcome)
-
-
-def test_a_part_of_a_season_without_enough_labelled_rows_need_not_show_a_loss_ratio(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    assert silent(monkeypatch, is_part=True, labelled=[0.0, 299.0], nearest=[]) == []
-
-
 @pytest.mark.parametrize(
-    ("is_part", "labelled", "nearest"),
-    [
-        (False, [0.0, 299.0], []),
-        (True, [0.0, 300.0], []),
-        (True, [], []),
-        (True, [299.0], [{"namespace": "Tideline", "name": "LossRatio", "dimensions": {"Deploymnt": "x"}}]),
-    ],
-    ids=["a whole season", "enough rows", "no check at all", "another dimension"],
+    ("namespace", "name", "silent"),
+    [("Tideline", "LossEvidence", True), ("AWS/SQS", "NumberOfMessages", False)],
 )
-def test_an_alarm_that_could_have_seen_its_metric_and_did_not_is_silent(
-    monkeypatch: pytest.MonkeyPatch, is_part: bool, labelled: list[float], nearest: list[Any]
+def test_an_alarm_without_a_datapoint_is_silent_unless_it_watches_an_idle_queue(
+    monkeypatch: pytest.MonkeyPatch, namespace: str, name: str, silent: bool
 ) -> None:
-    [said] = silent(monkeypatch, is_part=is_part, labelled=labelled, nearest=nearest)
-    assert said.startswith("tideline-dev-loss saw no datapoint of Tideline/LossRatio")
+    wanted = {"namespace": namespace, "name": name, "dimensions": {}}
+    found = {"alarm": "tideline-dev-loss", "datapoints": 0, "wanted": wanted, "nearest": []}
+    monkeypatch.setattr("rehearsal.engine.alarms.diagnose", lambda _: [found])
+    outcome: Any = SimpleNamespace(deployment=SimpleNamespace(account=None))
+    said = [f"tideline-dev-loss saw no datapoint of {namespace}/{name} {{}}; published: nothing of that name"]
+    assert silent_alarms(outcome) == (said if silent else [])
 
 
 @pytest.mark.parametrize(

@@ -121,13 +121,13 @@ def _upper_bound(pairs: Sequence[tuple[float, float]], resamples: int, seed: int
 
     Each draw's distance is told in its own deviations: a plain percentile of so few days lets 7 to 10% through, not 5%.
     """
-    difference, deviation = _difference(pairs)
+    difference, deviation = difference_and_deviation(pairs)
     if not deviation:
         return difference
     draw = random.Random(seed)  # noqa: S311 - statistics, and to be the same each time
     distances = []
     for _ in range(resamples):
-        drawn, spread = _difference(draw.choices(pairs, k=len(pairs)))
+        drawn, spread = difference_and_deviation(draw.choices(pairs, k=len(pairs)))
         if spread:
             distances.append((drawn - difference) / spread)
     if not distances:
@@ -136,8 +136,8 @@ def _upper_bound(pairs: Sequence[tuple[float, float]], resamples: int, seed: int
     return difference - lowest * deviation
 
 
-def _difference(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """The relative difference of two sums over days, and its standard deviation; 0 where the reference has no loss."""
+def difference_and_deviation(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The relative difference of two sums over days and its deviation; 0 where the reference has no loss."""
     days, reference = len(pairs), sum(theirs for _, theirs in pairs)
     loss = sum(mine for mine, _ in pairs)
     if not reference or days < 2:

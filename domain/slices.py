@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from domain.gate import MIN_DAYS, DayLoss
+from domain.gate import MIN_DAYS, DayLoss, difference_and_deviation
 
 LEVEL = 0.05
 """The chance that any slice of a challenger that is worse nowhere is refused, shared out among the slices."""
@@ -58,11 +58,8 @@ def _lower_bound(pairs: Sequence[tuple[float, float]], level: float) -> float:
 
     Days drawn with replacement would refuse too often: a fortnight has no tail at the level of one of many slices.
     """
-    days, reference = len(pairs), sum(theirs for _, theirs in pairs)
-    ratio = sum(mine for mine, _ in pairs) / reference
-    squares = sum((mine - ratio * theirs) ** 2 for mine, theirs in pairs)
-    deviation = math.sqrt(squares * days / (days - 1)) / reference
-    return ratio - 1 - student_t(1 - level, days - 1) * deviation
+    difference, deviation = difference_and_deviation(pairs)
+    return difference - student_t(1 - level, len(pairs) - 1) * deviation
 
 
 def student_t(probability: float, freedom: int) -> float:

@@ -17,6 +17,7 @@ from tests.lambdas.recording_world import (
     outcomes,
     rollback_alarm,
 )
+from tests.lambdas.releasing_world import waiting
 from tests.lambdas.serving_world import (
     PREFIX,
     Serving,
@@ -35,10 +36,6 @@ def opened(local: Local, package: str) -> str:
     local.ledger.change_open_release("000002", lambda _: {"is_started": False})
     endpoint_runs("000001", run=1)
     return package
-
-
-def waiting(local: Local) -> list[str]:
-    return [one["package_arn"] for one in local.ledger.waiting()]
 
 
 def test_a_release_that_was_opened_and_not_started_is_asked_for_again_at_the_daily_look(

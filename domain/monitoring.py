@@ -76,6 +76,12 @@ class LossEvidence:
     young: str = ""
 
 
+def without_reference(days: int) -> LossEvidence:
+    """Of a model that an earlier Tideline made, whose package brought nothing to hold its closed days against."""
+    why = "its package brought no reference days, so nothing alarms; the next one does: ./tideline retrain"
+    return LossEvidence(0.0, 0.0, None, days, 0, None, why)
+
+
 @dataclass(frozen=True)
 class Traffic:
     """One day of captured traffic, counted."""

@@ -18,7 +18,8 @@ from domain.events import iso
 from domain.loss import LossDay, by_day, row_loss_day
 from domain.names import Prefix
 
-FORMAT = 1
+FORMATS = (1, 2)
+"""Those that this code reads; it writes the last. In the first a loss was summed by the day of the labels."""
 META_COLUMNS = ("_inference_id", "_row", "_model", "_prediction")
 """What the join adds to a part; training reads columns by name and takes none of these."""
 
@@ -77,7 +78,7 @@ class Manifest:
         return f"{Prefix.SNAPSHOTS}{self.id}/parts.manifest"
 
     def to_json(self) -> str:
-        body = {"format": FORMAT, "id": self.id, "rows": self.rows, **asdict(self)}
+        body = {"format": FORMATS[-1], "id": self.id, "rows": self.rows, **asdict(self)}
         body["parts"] = [{**asdict(part), "loss": _told(part.loss)} for part in self.parts]
         return json.dumps(body, sort_keys=True, indent=1)
 
@@ -91,19 +92,11 @@ class Manifest:
     @classmethod
     def from_json(cls, text: str) -> Manifest:
         raw = json.loads(text)
-        if raw["format"] != FORMAT:
-            raise ValueError(f"snapshot manifest: got format {raw['format']}; this code reads {FORMAT}")
-        parts = tuple(
-            Part(
-                **{
-                    **part,
-                    "loss": {
-                        model: tuple(LossDay(*day) for day in days) for model, days in part["loss"].items()
-                    },
-                }
-            )
-            for part in raw["parts"]
-        )
+        if raw["format"] not in FORMATS:
+            reads = ", ".join(map(str, FORMATS))
+            raise ValueError(f"snapshot manifest: got format {raw['format']}; this code reads {reads}")
+        read = _losses_of_the_first_format if raw["format"] == 1 else _losses
+        parts = tuple(Part(**{**part, "loss": read(part)}) for part in raw["parts"])
         return cls(
             columns=tuple(raw["columns"]),
             parts=parts,
@@ -113,6 +106,16 @@ class Manifest:
             unmatched_labels=raw["unmatched_labels"],
             skipped_lines=raw["skipped_lines"],
         )
+
+
+def _losses(part: Mapping[str, Any]) -> dict[str, tuple[LossDay, ...]]:
+    return {model: tuple(LossDay(*day) for day in days) for model, days in part["loss"].items()}
+
+
+def _losses_of_the_first_format(part: Mapping[str, Any]) -> dict[str, tuple[LossDay, ...]]:
+    """It did not keep what the answers led to expect; the models of then brought no reference that asks for it."""
+    day = part["label_day"].replace("/", "-")
+    return {model: (LossDay(day, rows, micro, 0),) for model, (rows, micro) in part["loss"].items()}
 
 
 def _told(loss: Mapping[str, tuple[LossDay, ...]]) -> dict[str, list[list[Any]]]:

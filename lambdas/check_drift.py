@@ -19,6 +19,7 @@ from domain.monitoring import (
     loss_window,
     metrics,
     report,
+    without_reference,
 )
 from domain.names import DEPLOYMENT_DIMENSION, METRIC_NAMESPACE, METRIC_UNITS, VARIANT, Prefix
 from domain.profile import Profile
@@ -79,11 +80,14 @@ def _evidence(
     settings: CheckDriftSettings, champion: Champion, days: list[LossDay], now: datetime
 ) -> LossEvidence:
     """Anew from the release on, against the days that its package brought along."""
-    brought = json.loads(aws.read_uri(aws.client("s3"), champion.report_uri))["reference"]
+    brought = json.loads(aws.read_uri(aws.client("s3"), champion.report_uri)).get("reference")
     delay = settings.label_delay_days
+    closed = closed_days(days, since=champion.since, today=now.date(), label_delay_days=delay)
+    if brought is None:
+        return without_reference(len(closed))
     return loss_evidence(
         [LossDay(*day) for day in brought["days"]],
-        closed_days(days, since=champion.since, today=now.date(), label_delay_days=delay),
+        closed,
         min_rows=settings.min_rows,
         false_alarms_per_year=settings.false_alarms_per_year,
     )

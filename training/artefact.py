@@ -71,10 +71,21 @@ class Model:
     def answer(self, table: Table) -> NDArray[np.float64]:
         """The same of a table that is laid out already; float64, one value a row."""
         given = {NUMBERS: table.numbers, TEXTS: table.texts}
+        if not given.keys() >= set(self._inputs):
+            given = self._by_feature(table)
         output: NDArray[np.float32] = self._session.run(
             [self._output], {name: given[name] for name in self._inputs}
         )[0]
         return output[:, -1].astype(np.float64)
+
+    def _by_feature(self, table: Table) -> dict[str, NDArray[Any]]:
+        """For a graph of one input a feature, as earlier versions wrote it: a champion may be as old as that."""
+        kinds = (("number", table.numbers), ("category", table.texts))
+        return {
+            name: values[:, i : i + 1]
+            for kind, values in kinds
+            for i, name in enumerate(self.schema.of_kind(kind))
+        }
 
 
 def _matrix(columns: Mapping[str, Any], names: Sequence[str], dtype: Any) -> NDArray[Any]:

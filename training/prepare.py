@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from domain.job_settings import CheckLimits
+from domain.snapshot import FORMATS
 from training import paths, tables, user
 from training.checks import Verdict, check, enough_of_each_class, targets_usable
 from training.errors import Refused
@@ -46,8 +47,11 @@ def main() -> None:
 
 def read_manifest(file: Path) -> dict[str, Any]:
     manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    if manifest.get("format") != 1:
-        raise Refused(f"the snapshot's manifest has format {manifest.get('format')!r}, this image reads 1")
+    if manifest.get("format") not in FORMATS:
+        reads = ", ".join(map(str, FORMATS))
+        raise Refused(
+            f"the snapshot's manifest has format {manifest.get('format')!r}, this image reads {reads}"
+        )
     if not manifest["parts"]:
         raise Refused(f"snapshot {manifest['id']} has no parts; it needs at least one")
     return manifest

@@ -306,8 +306,18 @@ def test_a_snapshot_has_the_rows_of_its_parts_and_lies_under_its_id(manifest: Ma
 
 def test_a_manifest_of_another_format_is_refused() -> None:
     manifest = Manifest(("a",), (), "2013")
-    with pytest.raises(ValueError, match="got format 9; this code reads 1"):
-        Manifest.from_json(manifest.to_json().replace('"format": 1', '"format": 9'))
+    with pytest.raises(ValueError, match="got format 9; this code reads 1, 2"):
+        Manifest.from_json(manifest.to_json().replace('"format": 2', '"format": 9'))
+
+
+def test_a_manifest_of_the_first_format_keeps_its_losses_under_the_day_of_the_labels() -> None:
+    body = json.loads(
+        Manifest(("t",), (Part("parts/1", "v", "sha", 3, "", "", "2013/04/20"),), "2013").to_json()
+    )
+    body["format"], body["parts"][0]["loss"] = 1, {PACKAGES[0]: [3, 750_000]}
+    manifest = Manifest.from_json(json.dumps(body))
+    assert manifest.parts[0].loss == {PACKAGES[0]: (LossDay(DAY, 3, 750_000, 0),)}
+    assert Manifest.from_json(manifest.to_json()) == manifest
 
 
 def test_the_same_rows_give_the_same_name() -> None:

@@ -217,3 +217,16 @@ def test_a_young_model_says_so_tells_its_distances_and_alarms_nobody(local: Loca
     assert "28" in found["evidence"]["young"]
     assert found["psi"]
     assert published()[Metric.LOSS_EVIDENCE] == 0
+
+
+def test_a_model_that_brought_no_reference_says_so_and_its_loss_still_informs(
+    local: Local, check: Check
+) -> None:
+    champion = crown(local, heldout_loss=0.125)
+    local.put_json(champion.report_uri, {"heldout_loss": 0.125})  # as Tideline wrote it before there were any
+    snapshot(local, part(19, 1000, 990_000_000))
+    found = check()
+    assert "./tideline retrain" in found["evidence"]["young"]
+    assert (found["evidence"]["windows"], found["evidence"]["reference_windows"]) == (1, 0)
+    assert published()[Metric.LOSS_EVIDENCE] == 0
+    assert published()[Metric.LOSS_RATIO] == pytest.approx(7.92)

@@ -66,3 +66,26 @@ def test_a_graph_that_uses_the_name_of_an_input_is_refused() -> None:
 
 
 SCHEMA = Schema.of("binary", "y", "t", ALL)
+
+
+def test_a_model_of_an_input_a_feature_as_they_were_made_before_answers_the_same() -> None:
+    kinds = {"a": TensorProto.FLOAT, "b": TensorProto.STRING, "c": TensorProto.FLOAT}
+    inputs = [helper.make_tensor_value_info(name, kind, [None, 1]) for name, kind in kinds.items()]
+    out = helper.make_tensor_value_info("out", TensorProto.FLOAT, [None, 1])
+    nodes = [
+        helper.make_node(
+            "LabelEncoder",
+            ["b"],
+            ["known"],
+            domain="ai.onnx.ml",
+            keys_strings=["x", "y"],
+            values_floats=[10.0, 20.0],
+        ),
+        helper.make_node("Mul", ["known", "c"], ["times"]),
+        helper.make_node("Sub", ["a", "times"], ["out"]),
+    ]
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 2)]
+    graph = helper.make_graph(nodes, "g", inputs, [out])
+    content = helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+    model = Model(content, Schema.of("binary", "y", "t", {"a": "number", "b": "category", "c": "number"}))
+    assert list(model.predict({"a": [1, 2], "b": ["x", "y"], "c": [3, 4]})) == [-29, -78]

@@ -10,7 +10,7 @@ from cli.show import Bodies
 from cli.source import CommandError
 from domain.decision import Decision
 from domain.events import iso
-from domain.releases import held_release
+from domain.releases import held_release, model_stamp
 from domain.returning import decide_return, good_before
 
 
@@ -55,6 +55,11 @@ def rollback(sagemaker: Any, group: str, bodies: Bodies, *, reason: str) -> Deci
     if serving is None:
         raise CommandError("no model is live, so there is nothing to roll back")
     live = serving["package_arn"]
+    for opened in bodies("LEASE"):
+        raise CommandError(
+            f"release {opened['release_id']} of {model_stamp(opened['package_arn'])} is being made and has not ended, "
+            "so what serves may change: wait for its end (`./tideline status`); its alarms end a bad one"
+        )
     approved = {
         p["ModelPackageArn"]
         for p in packages(sagemaker, group).values()

@@ -22,10 +22,25 @@ def good_before(rejected: str, releases: Sequence[Body]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(arn for arn in live if arn != rejected))
 
 
-def decide_return(rejected: str, *, approval: str, serving: str | None, good: str | None) -> Decision:
+def needless(waiting: Sequence[Body], rejected: str, decision: Decision) -> tuple[str, ...]:
+    """The packages that wait as the way back from the rejected one and, by this decision, are it no longer.
+
+    >>> back = {"package_arn": "p/1", "in_place_of": "p/2"}
+    >>> needless([back, {"package_arn": "p/3"}], "p/2", Decision("release", "none", "approved-since", ()))
+    ('p/1',)
+    """
+    good = decision.inputs.get("good") if decision.verdict == "return" else None
+    ways = (one["package_arn"] for one in waiting if one.get("in_place_of") == rejected)
+    return tuple(arn for arn in ways if arn != good)
+
+
+def decide_return(
+    rejected: str, *, approval: str, serving: str | None, good: str | None, in_flight: str | None = None
+) -> Decision:
     """Go back, stay, or call people. `good` is the latest package of `good_before` that is still approved.
 
     `approval` is what the registry says of the rejected one now: the event of a rejection may come late, or twice.
+    One that is `in_flight` may serve in the end: then its way back waits for that.
     """
     inputs = {"rejected": rejected, "serving": serving, "good": good}
 
@@ -33,7 +48,7 @@ def decide_return(rejected: str, *, approval: str, serving: str | None, good: st
         return Decision("release", verdict, rule, (reason,), inputs)
 
     stamp = model_stamp(rejected)
-    if serving != rejected:
+    if serving != rejected and (in_flight != rejected or good is None):
         return decided("none", "rejected-one-does-not-serve", f"{stamp} is rejected and does not serve")
     if approval != "Rejected":
         return decided("none", "approved-since", f"{stamp} is {approval} by now")

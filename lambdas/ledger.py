@@ -230,13 +230,25 @@ class Ledger(Table):
         return (champion.release_id, champion.package_arn) if champion else None
 
     def let_wait(
-        self, package_arn: str, *, because: str, now: datetime, approved_at: datetime | None = None
+        self,
+        package_arn: str,
+        *,
+        because: str,
+        now: datetime,
+        approved_at: datetime | None = None,
+        in_place_of: str | None = None,
     ) -> None:
         """Keep an approved package that cannot be released now, and why. One that waits already and was approved
-        again waits since then; by any other look it waits for as long as before."""
+        again waits since then; by any other look it waits for as long as before, and for the same.
+
+        `in_place_of` is the rejected package from which it is the way back.
+        """
         was = self._body("WAITING", package_arn)
         since = max(was["since"] if was else "", iso(approved_at) if approved_at else "") or iso(now)
         body = {"package_arn": package_arn, "because": because, "since": since}
+        in_place_of = was.get("in_place_of") if was else in_place_of
+        if in_place_of and not approved_at:
+            body["in_place_of"] = in_place_of
         self._put_if(Item=item("WAITING", package_arn, body), **(still(was) if was else ONLY_NEW))
 
     def waiting(self) -> list[dict[str, Any]]:

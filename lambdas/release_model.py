@@ -24,7 +24,7 @@ from domain.releases import (
     next_release_id,
     overtaken,
 )
-from domain.returning import decide_return, good_before
+from domain.returning import decide_return, good_before, needless
 from domain.settings import ReleaseModelSettings
 from lambdas import aws, people
 from lambdas.ledger import Ledger, utc_now
@@ -38,9 +38,11 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     settings = ReleaseModelSettings.from_env(os.environ)
     ledger = Ledger(settings.ledger_table)
     if event.get("cause") == "waiting":
-        package_arn = _next_waiting(ledger)
+        package_arn, in_place_of = _next_waiting(ledger)
         if package_arn is None:
             return {"verdict": "nothing-waits"}
+        if in_place_of:
+            return _go_back(settings, ledger, in_place_of)
         return _release(settings, ledger, package_arn)
     judged = parse_approval(event, group=settings.model_package_group)
     if not judged.is_judged:
@@ -52,21 +54,27 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def _go_back(settings: ReleaseModelSettings, ledger: Ledger, rejected: str) -> dict[str, Any]:
-    """What serves was rejected: the release that was live before it comes again, as a release like any other."""
-    serving = ledger.serving()
+    """What serves, or will, was rejected: the release that was live before it comes again, like any other.
+
+    Where that must wait, it is decided anew then: another release may have taken the rejected one's place.
+    """
+    serving, opened = ledger.serving(), ledger.open_release_body()
     earlier = good_before(rejected, ledger.releases())
     approved = (arn for arn in earlier if _package(arn)["ModelApprovalStatus"] == "Approved")
     decision = decide_return(
         rejected,
         approval=_package(rejected)["ModelApprovalStatus"],
         serving=serving[1] if serving else None,
+        in_flight=opened["package_arn"] if opened else None,
         good=next(approved, None),
     )
+    for one in needless(ledger.waiting(), rejected, decision):
+        ledger.stop_waiting(one)
     if decision.verdict == "none":
         return decision.to_json()
     ledger.record(decision, subject=rejected, now=utc_now())
     if decision.verdict == "return":
-        return _release(settings, ledger, decision.inputs["good"], despite_pause=True)
+        return _release(settings, ledger, decision.inputs["good"], in_place_of=rejected)
     people.tell(
         ledger,
         settings.topic_arn,
@@ -77,23 +85,24 @@ def _go_back(settings: ReleaseModelSettings, ledger: Ledger, rejected: str) -> d
     return decision.to_json()
 
 
-def _next_waiting(ledger: Ledger) -> str | None:
-    """The package of a release that was opened and not started, else the one that was approved last.
+def _next_waiting(ledger: Ledger) -> tuple[str | None, str | None]:
+    """The package of a release that was opened and not started, else the one that was approved last, else a way back.
 
-    The last one overtakes the others, which wait no longer.
+    The second is the rejected package in whose place a way back comes. The last approved one overtakes the others.
     """
     opened = ledger.open_release_body()
     if opened and not opened.get("is_started"):
-        return str(opened["package_arn"])
-    found = newest_waiting(ledger.waiting())
+        return str(opened["package_arn"]), None
+    waiting = ledger.waiting()
+    found = newest_waiting([one for one in waiting if not one.get("in_place_of")])
     if found is None:
-        return None
+        return next(((one["package_arn"], one["in_place_of"]) for one in waiting), (None, None))
     newest, others = found
     for package_arn in others:
         decision = overtaken(package_arn, by=newest, report_uri=_report_uri(_package(package_arn)))
         ledger.record(decision, subject=package_arn, now=utc_now())
         ledger.stop_waiting(package_arn)
-    return newest
+    return newest, None
 
 
 def _release(
@@ -102,9 +111,9 @@ def _release(
     package_arn: str,
     *,
     approved_at: datetime | None = None,
-    despite_pause: bool = False,
+    in_place_of: str | None = None,
 ) -> dict[str, Any]:
-    """A way back is a person's act, and a pause stops what acts by itself."""
+    """A way back, in place of a rejected package, is a person's act; a pause stops what acts by itself."""
     now, opened = utc_now(), ledger.open_release_body()
     if opened and opened["package_arn"] == package_arn:
         return _started(opened) if opened.get("is_started") else _update_serving(settings, ledger, opened)
@@ -114,7 +123,7 @@ def _release(
         package_arn=package_arn,
         champion=_live(settings, ledger.champion()),
         in_flight=opened["release_id"] if opened else None,
-        paused=ledger.paused() and not despite_pause,
+        paused=ledger.paused() and not in_place_of,
         stack_status=_serving(settings)["StackStatus"],
         approval="Approved" if is_serving else package["ModelApprovalStatus"],
         report_uri=_report_uri(package),
@@ -122,13 +131,12 @@ def _release(
         and is_handled(package_arn, approved_at, releases=ledger.releases(), decisions=ledger.decisions()),
     )
     if decision.verdict != "release":
-        return _not_now(ledger, package_arn, decision, approved_at=approved_at)
+        return _not_now(ledger, package_arn, decision, approved_at=approved_at, in_place_of=in_place_of)
     release_id = next_release_id([release["release_id"] for release in ledger.releases()])
     ledger.record(decision, subject=f"{release_id}/{package_arn}", now=now)
     why = "; ".join(decision.reasons)
-    ledger.let_wait(
-        package_arn, because=why, now=now, approved_at=approved_at
-    )  # until Serving is asked for it
+    # until Serving is asked for it
+    ledger.let_wait(package_arn, because=why, now=now, approved_at=approved_at, in_place_of=in_place_of)
     record, facts = _record(settings, release_id, package)
     if not ledger.open_release(record, facts, now=now):
         return _lost_the_lease(ledger, package_arn)
@@ -147,14 +155,19 @@ def _lost_the_lease(ledger: Ledger, package_arn: str) -> dict[str, Any]:
 
 
 def _not_now(
-    ledger: Ledger, package_arn: str, decision: Decision, *, approved_at: datetime | None = None
+    ledger: Ledger,
+    package_arn: str,
+    decision: Decision,
+    *,
+    approved_at: datetime | None = None,
+    in_place_of: str | None = None,
 ) -> dict[str, Any]:
     """Keep a package that must wait until Serving has settled; record_release asks again then, reconcile daily."""
     now = utc_now()
     ledger.record(decision, subject=package_arn, now=now)
     if decision.verdict == "wait":
         why = "; ".join(decision.reasons)
-        ledger.let_wait(package_arn, because=why, now=now, approved_at=approved_at)
+        ledger.let_wait(package_arn, because=why, now=now, approved_at=approved_at, in_place_of=in_place_of)
     elif decision.rule not in LETS_WAIT:
         ledger.stop_waiting(package_arn)
     aws.log("not released", package=package_arn, verdict=decision.verdict, rule=decision.rule)

@@ -185,6 +185,14 @@ def test_without_a_live_model_there_is_nothing_to_roll_back(ledger: Any, capsys:
     assert "no model is live" in capsys.readouterr().err
 
 
+def test_while_a_release_is_made_a_rollback_rejects_nothing(ledger: Any, capsys: Any) -> None:
+    arns = live(ledger, "live", "live", "rolled-back")
+    put(ledger, "LEASE", "release", {"release_id": "000004", "package_arn": arns[2]})
+    assert main(["rollback", "--reason", "no"]) == 2
+    assert "release 000004 of tideline-dev/3 is being made" in capsys.readouterr().err
+    assert statuses(arns) == ["Approved"] * 3
+
+
 def test_release_is_another_word_for_approve(ledger: Any) -> None:
     arns = live(ledger, "live", "live")
     assert main(["release", "1"]) == 0

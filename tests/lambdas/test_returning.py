@@ -10,7 +10,8 @@ import pytest
 from domain.releases import Champion, ReleaseRecord
 from tests.lambdas import releasing_world
 from tests.lambdas.local import IMAGE, Local, Scripted
-from tests.lambdas.releasing_world import SETTINGS, Approve, Register, close, parameter, waiting
+from tests.lambdas.releasing_world import SETTINGS, Approve, Register, Retry, close, parameter, waiting
+from tests.lambdas.serving_world import Serving
 
 
 @pytest.fixture(autouse=True)
@@ -22,12 +23,17 @@ def people(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
 def serve(local: Local, approve: Approve, package: str, outcome: str = "live") -> None:
     """Release a package, and let its release end so."""
     approve(package)
+    settle(local, outcome)
+
+
+def settle(local: Local, outcome: str = "live") -> None:
+    """Let the release in flight end so."""
     body = local.ledger.open_release_body()
     assert body is not None
     if outcome == "live":
         local.ledger.crown(
             Champion(
-                release_id=body["release_id"], package_arn=package, model_data="m", image=IMAGE,
+                release_id=body["release_id"], package_arn=body["package_arn"], model_data="m", image=IMAGE,
                 report_uri="r", profile_uri="f", heldout_loss=0.1, since="2013-04-22T13:16:00Z",
             )
         )  # fmt: skip
@@ -119,3 +125,95 @@ def test_while_a_release_goes_on_the_way_back_waits_for_its_end(
     approve(third)
     assert reject(second)["verdict"] == "wait"
     assert waiting(local) == [first]
+
+
+def test_a_way_back_that_waited_is_not_gone_once_another_release_took_the_rejected_ones_place(
+    local: Local, approve: Approve, reject: Approve, register: Register, retry: Retry
+) -> None:
+    first, second, third = register(), register(), register()
+    serve(local, approve, first)
+    serve(local, approve, second)
+    approve(third)
+    reject(second)
+    settle(local)
+    assert retry()["rule"] == "rejected-one-does-not-serve"
+    assert (local.ledger.open_release_body(), waiting(local)) == (None, [])
+
+
+def test_a_way_back_that_waited_is_gone_if_the_other_release_goes_back(
+    local: Local, approve: Approve, reject: Approve, register: Register, retry: Retry
+) -> None:
+    first, second, third = register(), register(), register()
+    serve(local, approve, first)
+    serve(local, approve, second)
+    approve(third)
+    reject(second)
+    settle(local, "rolled-back")
+    assert retry() == {"release_id": "000004", "package": first}
+    assert waiting(local) == []
+
+
+def test_a_pause_does_not_stop_a_way_back_that_waited(
+    local: Local, approve: Approve, reject: Approve, register: Register, retry: Retry, serving: Serving
+) -> None:
+    first, second = register(), register()
+    serve(local, approve, first)
+    serve(local, approve, second)
+    local.pause(True)
+    serving.status = "UPDATE_IN_PROGRESS"
+    assert reject(second)["verdict"] == "wait"
+    serving.status = "UPDATE_COMPLETE"
+    assert retry()["package"] == first
+
+
+def test_what_waits_approved_goes_before_a_way_back_and_is_not_overtaken_by_it(
+    local: Local, approve: Approve, reject: Approve, register: Register, retry: Retry, serving: Serving
+) -> None:
+    first, second, third = register(), register(), register()
+    serve(local, approve, first)
+    serve(local, approve, second)
+    serving.status = "UPDATE_IN_PROGRESS"
+    approve(third)
+    reject(second)
+    serving.status = "UPDATE_COMPLETE"
+    assert retry()["package"] == third
+    assert ("skip", "overtaken") not in local.decisions("release")
+    settle(local, "rolled-back")
+    assert retry()["package"] == first
+
+
+def test_a_release_that_is_rejected_in_flight_is_gone_back_from_if_it_serves_in_the_end(
+    local: Local, approve: Approve, reject: Approve, register: Register, retry: Retry
+) -> None:
+    first, second = register(), register()
+    serve(local, approve, first)
+    approve(second)
+    assert reject(second)["verdict"] == "wait"
+    settle(local)
+    assert retry()["package"] == first
+
+
+def test_a_release_that_is_rejected_in_flight_and_goes_back_by_itself_leaves_nothing_to_do(
+    local: Local, approve: Approve, reject: Approve, register: Register, retry: Retry
+) -> None:
+    first, second = register(), register()
+    serve(local, approve, first)
+    approve(second)
+    reject(second)
+    settle(local, "rolled-back")
+    assert retry()["rule"] == "rejected-one-does-not-serve"
+    assert (local.ledger.open_release_body(), waiting(local)) == (None, [])
+
+
+def test_what_is_approved_again_while_the_way_back_waits_goes_on_serving(
+    local: Local, approve: Approve, reject: Approve, register: Register, retry: Retry, serving: Serving
+) -> None:
+    first, second = register(), register()
+    serve(local, approve, first)
+    serve(local, approve, second)
+    serving.status = "UPDATE_IN_PROGRESS"
+    reject(second)
+    serving.status = "UPDATE_COMPLETE"
+    boto3.client("sagemaker").update_model_package(ModelPackageArn=second, ModelApprovalStatus="Approved")
+    assert retry()["rule"] == "approved-since"
+    assert waiting(local) == []

@@ -23,6 +23,14 @@ class DayLoss:
 
 
 @dataclass(frozen=True)
+class Objection:
+    """Why a model that is good enough as a whole is refused all the same."""
+
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class GateVerdict:
     """Losses are means over all rows. `upper_bound` is of the relative difference to the champion."""
 
@@ -33,14 +41,7 @@ class GateVerdict:
     champion_loss: float | None
     relative_difference: float
     upper_bound: float | None
-
-
-@dataclass(frozen=True)
-class Objection:
-    """Why a model that is good enough as a whole is refused all the same."""
-
-    rule: str
-    reason: str
+    objections: tuple[Objection, ...] = ()
 
 
 def with_objections(verdict: GateVerdict, objections: Sequence[Objection]) -> GateVerdict:
@@ -49,7 +50,8 @@ def with_objections(verdict: GateVerdict, objections: Sequence[Objection]) -> Ga
         return verdict
     reasons = "; ".join(one.reason for one in objections)
     rule = objections[0].rule if verdict.passed else verdict.rule
-    return replace(verdict, passed=False, rule=rule, reason=f"{verdict.reason}; but {reasons}")
+    reason = f"{verdict.reason}; but {reasons}"
+    return replace(verdict, passed=False, rule=rule, reason=reason, objections=tuple(objections))
 
 
 def decide_gate(days: Sequence[DayLoss], *, margin: float, resamples: int, seed: int = 0) -> GateVerdict:

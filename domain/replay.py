@@ -9,7 +9,7 @@ from typing import Any
 
 from domain.decision import Decision
 from domain.events import AlarmFired, utc
-from domain.gate import DayLoss, decide_gate
+from domain.gate import DayLoss, Objection, decide_gate, with_objections
 from domain.instances import NothingFitsError, Workload
 from domain.learned_instances import History, choose_learned
 from domain.prices import PriceBook, freshness
@@ -99,8 +99,11 @@ def _time(text: str | None) -> Any:
 
 
 def _gate(then: Body, rules: Rules) -> Decision:
+    """On the days' losses; what else spoke against the model, a slice or bias, stands as it was."""
     days = [DayLoss(**day) for day in then["inputs"]["day_losses"]]
-    verdict = decide_gate(days, margin=rules.margin, resamples=rules.resamples)
+    objections = [Objection(**one) for one in then["inputs"].get("objections", ())]
+    whole = decide_gate(days, margin=rules.margin, resamples=rules.resamples)
+    verdict = with_objections(whole, objections)
     return Decision("gate", "passed" if verdict.passed else "refused", verdict.rule, (verdict.reason,))
 
 

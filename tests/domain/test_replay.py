@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from config.schema import PRICES
 from domain.decision import Decision
 from domain.events import AlarmFired
-from domain.gate import DayLoss, decide_gate
+from domain.gate import DayLoss, Objection, decide_gate, with_objections
 from domain.instances import Workload
 from domain.learned_instances import History, choose_learned
 from domain.prices import parse_prices
@@ -95,6 +95,16 @@ def test_a_wider_margin_would_have_let_a_model_pass(margin: float, verdict: str)
     assert found.now
     assert found.now.verdict == verdict
     assert found.differs is (verdict == "passed")
+
+
+def test_what_else_spoke_against_a_model_stands_whatever_the_margin() -> None:
+    gate = with_objections(
+        decide_gate(DAYS, margin=0.05, resamples=100), [Objection("slice", "EWR is worse")]
+    )
+    facts = {"day_losses": [asdict(day) for day in DAYS], **asdict(gate)}
+    found = again(Decision("gate", "refused", gate.rule, (gate.reason,), facts), replace(RULES, margin=0.05))
+    assert found.now
+    assert (found.now.verdict, found.now.rule) == ("refused", "slice")
 
 
 def chosen(workload: Workload) -> Decision:

@@ -98,12 +98,13 @@ def _bootstrap(aws: Aws, account: str) -> Finding:
 
 
 def _people(aws: Aws, config: Config) -> Finding:
-    sns, pending = aws.client("sns"), []
+    sns, pending, own = aws.client("sns"), [], f"{aws.names.deployment}-"
     for page in sns.get_paginator("list_subscriptions").paginate():
         pending += [
             one["Endpoint"]
             for one in page["Subscriptions"]
-            if one["SubscriptionArn"] == "PendingConfirmation" and aws.names.deployment in one["TopicArn"]
+            if one["SubscriptionArn"] == "PendingConfirmation"
+            and one["TopicArn"].rpartition(":")[2].startswith(own)
         ]
     return preflight.check_people(config.notify_email, sorted(set(pending)))
 

@@ -78,6 +78,12 @@ def invoke(functions: Any, name: str, payload: dict[str, Any]) -> Any:
     return body
 
 
+def stack(name: str) -> dict[str, Any]:
+    """What CloudFormation says of a stack that there is."""
+    found: dict[str, Any] = client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    return found
+
+
 def log(message: str, **facts: Any) -> None:
     """One JSON line; never a payload or a row of data."""
     print(json.dumps({"message": message, **facts}, sort_keys=True, default=str))

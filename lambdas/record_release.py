@@ -36,10 +36,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if event.get("cause") != "reconcile":
         parse_stack_settled(event, stack=settings.serving_stack)
     there = endpoint.versions(settings.deployment)
-    stack = _serving(settings)
+    stack = aws.stack(settings.serving_stack)
     if event.get("cause") == "reconcile" and takes_updates(stack["StackStatus"]):
         _look_after_unstarted(settings, ledger, stack)
-        stack = _serving(settings)
+        stack = aws.stack(settings.serving_stack)
     status, observed = stack["StackStatus"], endpoint.observe(settings.endpoint_name)
     if status == STUCK:
         return _free_stack(settings, ledger, observed).to_json()
@@ -56,12 +56,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         if ledger.waiting():
             aws.invoke(aws.client("lambda"), settings.release_model_function, {"cause": "waiting"})
     return decision.to_json()
-
-
-def _serving(settings: RecordReleaseSettings) -> dict[str, Any]:
-    stacks = aws.client("cloudformation").describe_stacks(StackName=settings.serving_stack)["Stacks"]
-    stack: dict[str, Any] = stacks[0]
-    return stack
 
 
 def _named(settings: RecordReleaseSettings, stack: dict[str, Any]) -> str:

@@ -124,7 +124,7 @@ def _release(
         champion=_live(settings, ledger.champion()),
         in_flight=opened["release_id"] if opened else None,
         paused=ledger.paused() and not in_place_of,
-        stack_status=_serving(settings)["StackStatus"],
+        stack_status=aws.stack(settings.serving_stack)["StackStatus"],
         approval="Approved" if is_serving else package["ModelApprovalStatus"],
         report_uri=_report_uri(package),
         is_handled=approved_at is not None
@@ -184,14 +184,8 @@ def _live(settings: ReleaseModelSettings, champion: Champion | None) -> Champion
 
 def _release_key(settings: ReleaseModelSettings) -> str | None:
     """The release record that Serving is given."""
-    given = {p["ParameterKey"]: p["ParameterValue"] for p in _serving(settings)["Parameters"]}
+    given = {p["ParameterKey"]: p["ParameterValue"] for p in aws.stack(settings.serving_stack)["Parameters"]}
     return given.get(RELEASE_PARAMETER)
-
-
-def _serving(settings: ReleaseModelSettings) -> dict[str, Any]:
-    stacks = aws.client("cloudformation").describe_stacks(StackName=settings.serving_stack)["Stacks"]
-    stack: dict[str, Any] = stacks[0]
-    return stack
 
 
 def _package(package_arn: str) -> dict[str, Any]:
@@ -271,7 +265,7 @@ def _started(body: dict[str, Any]) -> dict[str, Any]:
 def _point_serving_at(settings: ReleaseModelSettings, ledger: Ledger, key: str, *, token: str) -> None:
     serving = ledger.serving()
     given = {RELEASE_PARAMETER: key, BEFORE_PARAMETER: serving[0] if serving else FILLER}
-    declared = [parameter["ParameterKey"] for parameter in _serving(settings)["Parameters"]]
+    declared = [parameter["ParameterKey"] for parameter in aws.stack(settings.serving_stack)["Parameters"]]
     parameters: list[dict[str, Any]] = [
         {"ParameterKey": name, "ParameterValue": given[name]}
         if name in given

@@ -35,3 +35,8 @@ class VirtualClock:
 
     def stop(self) -> None:
         self._travel.stop()
+
+
+def event_time(instant: datetime) -> str:
+    """A UTC time as SageMaker writes it into its events."""
+    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")

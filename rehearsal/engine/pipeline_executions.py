@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 
 from rehearsal.engine import roles
 from rehearsal.engine.account import Account, Unsupported
+from rehearsal.engine.clock import event_time
 from rehearsal.engine.execution_roles import SAGEMAKER
 from rehearsal.engine.moto_seams import sagemaker as seam
 from rehearsal.engine.pipeline_definitions import Definition, Step
@@ -238,8 +239,8 @@ class Execution:
             pipelineExecutionDescription=self.description,
             currentPipelineExecutionStatus=self.status,
             previousPipelineExecutionStatus=before,
-            executionStartTime=_iso(self.created),
-            executionEndTime=_iso(self.modified) if ended else None,
+            executionStartTime=event_time(self.created),
+            executionEndTime=event_time(self.modified) if ended else None,
             pipelineArn=self.pipeline["PipelineArn"],
             pipelineExecutionArn=self.arn,
         )
@@ -266,7 +267,3 @@ class Execution:
 
 def _present(**values: Any) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
-
-
-def _iso(instant: datetime) -> str:
-    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from rehearsal.engine.account import Account
+from rehearsal.engine.clock import event_time
 from rehearsal.engine.jobs import page
 from rehearsal.engine.moto_seams import sagemaker as seam
 
@@ -199,15 +200,11 @@ class Registry:
         detail = {key: package[key] for key in TOLD if key in package}
         if changed is not None:
             detail["UpdatedModelPackageFields"] = changed
-        plain = json.loads(json.dumps(detail, default=_iso))
+        plain = json.loads(json.dumps(detail, default=event_time))
         arn = package["ModelPackageArn"]
         self._account.defer(
             f"event of {arn}", lambda: self._account.put_event("aws.sagemaker", EVENT, plain, [arn])
         )
-
-
-def _iso(instant: datetime) -> str:
-    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def install(account: Account) -> None:

@@ -107,18 +107,29 @@ def test_a_call_that_is_denied_is_worth_a_look_and_hides_no_other_check(account:
     assert found["bootstrap"][0] == "stop"
 
 
-def test_an_address_that_has_not_confirmed_is_named(account: dict[str, Any]) -> None:
+def test_an_address_of_this_deployment_that_has_not_confirmed_is_named(account: dict[str, Any]) -> None:
     class Subscriptions:
         def get_paginator(self, operation: str) -> Any:
             return self
 
         def paginate(self) -> list[dict[str, Any]]:
-            waits = {"SubscriptionArn": "PendingConfirmation", "Endpoint": "on-call@example.com"}
-            topics = (
-                "arn:aws:sns:us-east-1:123456789012:tideline-dev-x",
-                "arn:aws:sns:us-east-1:123456789012:other",
-            )
-            return [{"Subscriptions": [{**waits, "TopicArn": topic} for topic in topics]}]
+            waits = {
+                "tideline-dev-x": "on-call",
+                "other-tideline-dev-x": "stranger",
+                "tideline-develop-x": "guest",
+            }
+            return [
+                {
+                    "Subscriptions": [
+                        {
+                            "SubscriptionArn": "PendingConfirmation",
+                            "Endpoint": f"{name}@example.com",
+                            "TopicArn": f"arn:aws:sns:us-east-1:123456789012:{topic}",
+                        }
+                        for topic, name in waits.items()
+                    ]
+                }
+            ]
 
     account["sns"] = Subscriptions()
     assert looked()["people"] == ("look", "on-call@example.com has not confirmed the subscription")

@@ -40,12 +40,18 @@ def settle(local: Local, outcome: str = "live") -> None:
     close(local, outcome)
 
 
-def test_the_release_that_was_live_before_comes_again_under_a_new_id(
-    local: Local, approve: Approve, reject: Approve, register: Register
-) -> None:
+def two_live(local: Local, approve: Approve, register: Register) -> tuple[str, str]:
+    """Two packages that went live one after the other."""
     first, second = register(), register()
     serve(local, approve, first)
     serve(local, approve, second)
+    return first, second
+
+
+def test_the_release_that_was_live_before_comes_again_under_a_new_id(
+    local: Local, approve: Approve, reject: Approve, register: Register
+) -> None:
+    first, second = two_live(local, approve, register)
     assert reject(second) == {"release_id": "000003", "package": first}
     assert ReleaseRecord.from_parameter(parameter("000003")).package_arn == first
     assert ("return", "serving-one-rejected") in local.decisions("release")
@@ -54,9 +60,7 @@ def test_the_release_that_was_live_before_comes_again_under_a_new_id(
 def test_a_rejection_that_comes_twice_makes_one_release(
     local: Local, approve: Approve, reject: Approve, register: Register
 ) -> None:
-    first, second = register(), register()
-    serve(local, approve, first)
-    serve(local, approve, second)
+    first, second = two_live(local, approve, register)
     assert reject(second) == reject(second) == {"release_id": "000003", "package": first}
 
 
@@ -109,9 +113,7 @@ def test_with_nothing_to_return_to_it_goes_on_serving_and_people_are_told_once(
 def test_a_pause_does_not_stop_the_way_back(
     local: Local, approve: Approve, reject: Approve, register: Register
 ) -> None:
-    first, second = register(), register()
-    serve(local, approve, first)
-    serve(local, approve, second)
+    first, second = two_live(local, approve, register)
     local.pause(True)
     assert reject(second)["package"] == first
 
@@ -156,9 +158,7 @@ def test_a_way_back_that_waited_is_gone_if_the_other_release_goes_back(
 def test_a_pause_does_not_stop_a_way_back_that_waited(
     local: Local, approve: Approve, reject: Approve, register: Register, retry: Retry, serving: Serving
 ) -> None:
-    first, second = register(), register()
-    serve(local, approve, first)
-    serve(local, approve, second)
+    first, second = two_live(local, approve, register)
     local.pause(True)
     serving.status = "UPDATE_IN_PROGRESS"
     assert reject(second)["verdict"] == "wait"
@@ -208,9 +208,7 @@ def test_a_release_that_is_rejected_in_flight_and_goes_back_by_itself_leaves_not
 def test_what_is_approved_again_while_the_way_back_waits_goes_on_serving(
     local: Local, approve: Approve, reject: Approve, register: Register, retry: Retry, serving: Serving
 ) -> None:
-    first, second = register(), register()
-    serve(local, approve, first)
-    serve(local, approve, second)
+    _first, second = two_live(local, approve, register)
     serving.status = "UPDATE_IN_PROGRESS"
     reject(second)
     serving.status = "UPDATE_COMPLETE"

@@ -12,6 +12,16 @@ from tests.lambdas.releasing_world import Approve, Register, Retry, close, waiti
 from tests.lambdas.serving_world import Serving
 
 
+def two_wait(local: Local, approve: Approve, register: Register, serving: Serving) -> tuple[str, str]:
+    """Two packages that were approved a minute apart while Serving takes no update."""
+    serving.status = "UPDATE_IN_PROGRESS"
+    first, second = register(), register()
+    approve(first)
+    local.at(NOW + timedelta(minutes=1))
+    approve(second)
+    return first, second
+
+
 def test_another_approval_waits_while_a_release_is_in_flight_and_goes_next(
     local: Local, approve: Approve, register: Register, retry: Retry
 ) -> None:
@@ -149,11 +159,7 @@ def test_an_overtaken_package_names_the_report_of_its_run(
     local: Local, approve: Approve, register: Register, serving: Serving, retry: Retry
 ) -> None:
     """By it the push that waits for this run hears that its model is not released."""
-    serving.status = "UPDATE_IN_PROGRESS"
-    first, second = register(), register()
-    approve(first)
-    local.at(NOW + timedelta(minutes=1))
-    approve(second)
+    first, _second = two_wait(local, approve, register, serving)
     serving.status = "UPDATE_COMPLETE"
     retry()
     (overtaken,) = [one for one in local.ledger.decisions() if one["rule"] == "overtaken"]
@@ -192,11 +198,7 @@ def test_a_package_that_waits_and_is_approved_again_is_the_one_approved_last(
 def test_an_approval_that_is_delivered_again_does_not_make_its_package_the_last(
     local: Local, approve: Approve, register: Register, serving: Serving, retry: Retry
 ) -> None:
-    serving.status = "UPDATE_IN_PROGRESS"
-    first, second = register(), register()
-    approve(first)
-    local.at(NOW + timedelta(minutes=1))
-    approve(second)
+    first, second = two_wait(local, approve, register, serving)
     local.at(NOW)  # the event's own time is the same again
     approve(first)
     serving.status = "UPDATE_COMPLETE"
@@ -206,11 +208,7 @@ def test_an_approval_that_is_delivered_again_does_not_make_its_package_the_last(
 def test_an_overtaken_package_does_not_come_back_by_the_event_of_its_approval(
     local: Local, approve: Approve, register: Register, serving: Serving, retry: Retry
 ) -> None:
-    serving.status = "UPDATE_IN_PROGRESS"
-    first, second = register(), register()
-    approve(first)
-    local.at(NOW + timedelta(minutes=1))
-    approve(second)
+    first, _second = two_wait(local, approve, register, serving)
     serving.status = "UPDATE_COMPLETE"
     retry()
     local.at(NOW)

@@ -52,6 +52,10 @@ def _that_read(sub: Any) -> None:
         "doctor",
         help="looks before a deploy: tools, account, quotas, prices; exit code 3 if one would fail it",
     )
+    sub.add_parser(
+        "preview",
+        help="the deployed dashboard with a rehearsal's metrics, as a page and as pictures, offline",
+    )
 
 
 def _that_act(sub: Any) -> None:

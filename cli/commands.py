@@ -121,6 +121,21 @@ def _doctor(args: argparse.Namespace, config: Config) -> int:
     return REFUSED if worst(findings) == STOP else 0
 
 
+def _preview(args: argparse.Namespace, _config: Config) -> int:
+    from cli import preview
+
+    page = preview.find_page(args.rehearsal or ROOT / "build" / "rehearsal")
+    browser = preview.find_browser()
+    made = [page, *(preview.pictures(page, browser) if browser else [])]
+    if args.json:
+        print(json.dumps([str(path) for path in made]))
+        return 0
+    print("\n".join(str(path) for path in made))
+    if not browser:
+        print(f"no pictures: none of {', '.join(preview.BROWSERS)} is installed; open the page itself")
+    return 0
+
+
 def _retrain(args: argparse.Namespace, config: Config) -> int:
     aws = _aws(args, config)
     event = {"cause": "operator", "incident": f"{args.reason}@{datetime.now(UTC):%Y-%m-%d}"}
@@ -247,6 +262,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Config], int]] = {
     "replay": _replay,
     "estimate": _estimate,
     "doctor": _doctor,
+    "preview": _preview,
     "retrain": _retrain,
     "approve": _approve,
     "release": _approve,

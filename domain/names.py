@@ -46,6 +46,10 @@ METRIC_UNITS = {
 }
 
 
+DECIDED = "decided"
+"""The message of each decision in the logs, beside its kind, subject, rule, verdict and why."""
+
+
 class ServerMetric:
     """What the endpoint's server publishes while two versions are compared, as sums over rows."""
 

@@ -10,8 +10,10 @@ from typing import Any
 from domain.decision import Decision
 from domain.events import iso, utc
 from domain.job_record import JobRecord
+from domain.names import DECIDED
 from domain.releases import Champion, ReleaseRecord, held_release
 from domain.training_run import Plan
+from lambdas import aws
 from lambdas.table import ONLY_NEW, Table, item, key, still
 
 TRIES = 5
@@ -26,10 +28,14 @@ class Ledger(Table):
         """Add a decision. The same kind, subject and rule are recorded once; False if they were already."""
         sk = f"{decision.kind}#{subject}#{decision.rule}"
         body = {**decision.to_json(), "subject": subject, "at": iso(now)}
-        return self._transact(
+        is_new = self._transact(
             {"Put": {"Item": item("DECIDED", sk, {"at": iso(now)}), **ONLY_NEW}},
             {"Put": {"Item": item("DECISION", f"{iso(now)}#{sk}", body), **ONLY_NEW}},
         )
+        if is_new:
+            about = {"kind": decision.kind, "verdict": decision.verdict, "rule": decision.rule}
+            aws.log(DECIDED, **about, subject=subject, why="; ".join(decision.reasons))
+        return is_new
 
     def decisions(self) -> list[dict[str, Any]]:
         return self._bodies("DECISION")

@@ -60,7 +60,6 @@ def _handle(settings: RetrainSettings, alarm: AlarmFired, *, still_red: bool = F
             return  # the run for this incident was decided and told; it may need time to show
         incident = f"{incident}/{now:%Y-%m-%d}"  # red after its run too: another one, on newer data
     ledger.record(decision, subject=incident, now=now)
-    aws.log("retrain decided", verdict=decision.verdict, rule=decision.rule, incident=incident)
     outcome = _start(settings, incident) if decision.verdict == "start" else decision
     if outcome.verdict != "start":
         because = f"{outcome.verdict} ({outcome.rule}), {'; '.join(outcome.reasons)}"

@@ -60,7 +60,6 @@ def _answer(
     ledger.record(decision, subject=request.run_id(settings.deployment), now=now)
     if plan:
         _start(settings, ledger, plan, now)
-    aws.log("training decided", verdict=decision.verdict, rule=decision.rule, reasons=decision.reasons)
     return {"decision": decision.to_json(), "plan": plan.to_json() if plan else None}
 
 

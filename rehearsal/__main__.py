@@ -18,8 +18,9 @@ from rich.console import Console
 
 from config.delivery import load_delivery
 from config.schema import ConfigError, load
-from rehearsal.engine import Account, warm_python
+from rehearsal.engine import Account, dashboards, warm_python
 from rehearsal.engine.delivery import docker
+from rehearsal.report import dashboard
 from rehearsal.report.page import render
 from rehearsal.report.story import tell
 from rehearsal.scenarios.deployment import ROOT, Deployment, synthesise
@@ -196,6 +197,7 @@ def run(stage: Stage, *, out: Path, console: Console, seed: int = 0, keep: bool 
         write_journal(account, out / "journal.jsonl")
         write_ledger(deployment, out)
         write_evaluations(deployment, out)
+        write_dashboard(deployment, out)
         (out / "summary.json").write_text(json.dumps(summary, indent=1, sort_keys=True))
         print_summary(summary, console)
         if keep:
@@ -214,6 +216,13 @@ def write_evaluations(deployment: Deployment, out: Path) -> None:
         path = out / EVALUATIONS / f"{run_id}.html"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(page)
+
+
+def write_dashboard(deployment: Deployment, out: Path) -> None:
+    """What whoever looks at the deployed dashboard would see at the end."""
+    wall = dashboards.wall(deployment.account, deployment.names.dashboard)
+    if wall:
+        (out / "dashboard.html").write_text(dashboard.render(wall))
 
 
 def pipeline_of(args: argparse.Namespace, config_path: Path, assembly: Path) -> Pipeline | None:

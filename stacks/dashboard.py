@@ -1,119 +1,274 @@
-"""The first dashboard: what is live, is it healthy, is it still right. More rows come with more capabilities."""
+"""The dashboard of a deployment, which whoever is on call reads from top to bottom."""
 
 from __future__ import annotations
 
-from aws_cdk import Duration
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from config.schema import Config
-from domain.names import DEPLOYMENT_DIMENSION, METRIC_NAMESPACE, VARIANT, Metric, Names
+from domain.names import DECIDED, Metric, Names
+from stacks.functions import PythonFunction
+from stacks.metrics import endpoint_metric, own_metric
+from stacks.permissions import arn
 
-HALF = 12
-HEIGHT = 6
-
-
-def own_metric(
-    names: Names, metric: str, *, statistic: str = "Maximum", period: Duration | None = None
-) -> cloudwatch.Metric:
-    """A metric that our code publishes."""
-    return cloudwatch.Metric(
-        namespace=METRIC_NAMESPACE,
-        metric_name=metric,
-        dimensions_map={DEPLOYMENT_DIMENSION: names.deployment},
-        statistic=statistic,
-        period=period or Duration.hours(1),
-    )
-
-
-def endpoint_metric(
-    names: Names, metric: str, statistic: str, *, period: Duration | None = None
-) -> cloudwatch.Metric:
-    """A metric that SageMaker publishes; without the variant's dimension it would be empty."""
-    return cloudwatch.Metric(
-        namespace="AWS/SageMaker",
-        metric_name=metric,
-        dimensions_map={"EndpointName": names.endpoint, "VariantName": VARIANT},
-        statistic=statistic,
-        period=period or Duration.minutes(5),
-    )
-
-
-def _graph(
-    title: str, metrics: list[cloudwatch.IMetric], *, label: str, line: tuple[float, str] | None = None
-) -> cloudwatch.GraphWidget:
-    annotations = (
-        [cloudwatch.HorizontalAnnotation(value=line[0], label=line[1], color=cloudwatch.Color.RED)]
-        if line
-        else []
-    )
-    return cloudwatch.GraphWidget(
-        title=title,
-        left=metrics,
-        left_y_axis=cloudwatch.YAxisProps(label=label, show_units=False, min=0),
-        left_annotations=annotations,
-        width=HALF,
-        height=HEIGHT,
-    )
+HALF, WHOLE = 12, 24
+HEIGHT, HEADING, STATUS, RELEASES, DECISIONS = 6, 1, 6, 4, 12
+SHOWN = Duration.days(28)
+HOUR, DAY = Duration.hours(1), Duration.days(1)
+MICROSECONDS_IN_A_MILLISECOND, MILLISECONDS_IN_A_MINUTE = 1_000, 60_000
+RED_AT = cloudwatch.Color.RED
+RUNBOOKS = ("loss", "silence", "5xx", "rollback", "dead-letters", "delivery")
 
 
 class Dashboard(Construct):
+    """Alarms and what serves; service level, machine, drift, quality, the loop, the pipeline, queues, decisions."""
+
     def __init__(
-        self, scope: Construct, construct_id: str, *, config: Config, alarms: list[cloudwatch.IAlarm]
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: Config,
+        alarm_names: Sequence[str],
+        functions: Sequence[PythonFunction],
+        dead_letters: Mapping[str, sqs.IQueue],
     ) -> None:
         super().__init__(scope, construct_id)
-        names = Names(config.name, config.environment)
-        dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=names.dashboard)
-        dashboard.add_widgets(
-            cloudwatch.TextWidget(
-                markdown=(
-                    f"# {names.deployment}\nEndpoint **{names.endpoint}**, model package group "
-                    f"**{names.model_package_group}**. "
-                    "Which model is live and why: `./tideline status` and `./tideline explain`."
-                ),
-                width=HALF,
-                height=3,
-            ),
-            cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=HALF, height=3),
+        self.config, self.names = config, Names(config.name, config.environment)
+        self.functions, self.dead_letters = functions, dead_letters
+        self.dashboard = cloudwatch.Dashboard(
+            self,
+            "Dashboard",
+            dashboard_name=self.names.dashboard,
+            default_interval=SHOWN,
+            period_override=cloudwatch.PeriodOverride.INHERIT,
         )
-        dashboard.add_widgets(
+        self._status(alarm_names)
+        self._service_level()
+        self._machine()
+        self._drift()
+        self._quality()
+        self._loop()
+        self._pipeline()
+        self._queues()
+        self._decisions()
+
+    def _status(self, alarm_names: Sequence[str]) -> None:
+        """The alarms by name: one that this stack imported could never be taken away."""
+        alarms = [
+            cloudwatch.Alarm.from_alarm_arn(self, name, arn(Stack.of(self), "cloudwatch", f"alarm:{name}"))
+            for name in alarm_names
+        ]
+        runbooks = ", ".join(f"`docs/runbooks/{name}.md`" for name in RUNBOOKS)
+        said = (
+            f"# {self.names.deployment}\nEndpoint **{self.names.endpoint}**, model package group "
+            f"**{self.names.model_package_group}**. Which model is live and why: `./tideline status`, "
+            f"`./tideline explain`. What to do when an alarm is red: {runbooks}."
+        )
+        self.dashboard.add_widgets(
+            cloudwatch.TextWidget(markdown=said, width=HALF, height=STATUS),
+            cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=HALF, height=STATUS),
+        )
+        self.dashboard.add_widgets(
+            self._query(
+                "What serves: the latest releases",
+                ["fields @timestamp, verdict, subject, why", 'filter kind = "release"', *_latest(3)],
+                height=RELEASES,
+            )
+        )
+
+    def _service_level(self) -> None:
+        served, failed, refused = (
+            endpoint_metric(self.names, f"Invocation{which}", "Sum", period=HOUR)
+            for which in ("s", "5XXErrors", "4XXErrors")
+        )
+        answered = cloudwatch.MathExpression(
+            expression="100*(1-FILL(failed,0)/served)",
+            using_metrics={"failed": failed, "served": served},
+            label="answered without 5xx",
+            period=HOUR,
+        )
+        limit = self.config.serving.release.max_latency_ms
+        self._row(
+            "Service level",
             _graph(
-                "Traffic and errors",
-                [
-                    endpoint_metric(names, m, "Sum")
-                    for m in ("Invocations", "Invocation4XXErrors", "Invocation5XXErrors")
-                ],
-                label="requests in 5 minutes",
+                "Availability", [answered], label="percent of requests in an hour", lowest=None, highest=100
             ),
             _graph(
                 "Model latency",
-                [endpoint_metric(names, "ModelLatency", statistic) for statistic in ("p50", "p90", "p99")],
-                label="microseconds",
+                [self._latency(statistic) for statistic in ("p50", "p90", "p99")],
+                label="milliseconds",
+                line=(limit, f"a release goes back above {limit:g} ms for one request in ten"),
             ),
         )
-        dashboard.add_widgets(
+        self.dashboard.add_widgets(
+            _graph("Traffic", [served], label="requests in an hour"),
+            _graph("Errors", [refused, failed], label="requests in an hour"),
+        )
+
+    def _latency(self, statistic: str) -> cloudwatch.MathExpression:
+        measured = endpoint_metric(self.names, "ModelLatency", statistic, period=HOUR)
+        return cloudwatch.MathExpression(
+            expression=f"{statistic}/{MICROSECONDS_IN_A_MILLISECOND}",
+            using_metrics={statistic: measured},
+            label=statistic,
+            period=HOUR,
+        )
+
+    def _machine(self) -> None:
+        space = "/aws/sagemaker/Endpoints"
+
+        def used(metric: str) -> list[cloudwatch.IMetric]:
+            return [
+                endpoint_metric(self.names, metric, how, period=HOUR, namespace=space).with_(
+                    label=how.lower()
+                )
+                for how in ("Average", "Maximum")
+            ]
+
+        self._row(
+            "Instances",
+            _graph(
+                "CPU",
+                used("CPUUtilization"),
+                label="percent of one vCPU, summed over those of an instance",
+            ),
+            _graph(
+                "Memory",
+                used("MemoryUtilization"),
+                label="percent of an instance",
+                highest=100,
+            ),
+        )
+
+    def _drift(self) -> None:
+        rate = self.config.monitoring.false_alarms_per_year
+        self._row(
+            "Drift",
             _graph(
                 "Evidence that the model got worse",
-                [own_metric(names, Metric.LOSS_EVIDENCE)],
+                self._own(Metric.LOSS_EVIDENCE),
                 label="evidence, as a share of the threshold",
-                line=(1, f"alarm: {config.monitoring.false_alarms_per_year:g} false ones a year are stated"),
+                line=(1, f"the alarm; {rate:g} false a year as stated"),
             ),
-            _graph(
-                "Largest PSI of a feature (information)", [own_metric(names, Metric.MAX_PSI)], label="PSI"
-            ),
+            _graph("Largest PSI of a feature (information)", self._own(Metric.MAX_PSI), label="PSI"),
         )
-        dashboard.add_widgets(
+
+    def _quality(self) -> None:
+        self._row(
+            "Quality",
             _graph(
                 "Measured loss, and over held-out loss (information)",
-                [own_metric(names, m) for m in (Metric.LABELLED_LOSS, Metric.LOSS_RATIO)],
+                self._own(Metric.LABELLED_LOSS, Metric.LOSS_RATIO),
                 label="loss per labelled row, ratio",
             ),
             _graph(
                 "Rows captured a day, labelled in the window, lines put aside",
-                [
-                    own_metric(names, m)
-                    for m in (Metric.CAPTURED_ROWS, Metric.LABELLED_ROWS, Metric.SKIPPED_LINES)
-                ],
+                self._own(Metric.CAPTURED_ROWS, Metric.LABELLED_ROWS, Metric.SKIPPED_LINES),
                 label="rows",
             ),
         )
+
+    def _loop(self) -> None:
+        counted = "stats count(*) as times by kind, verdict, rule"
+        started = [self._runs(f"Execution{how}", "Sum") for how in ("Succeeded", "Failed", "Stopped")]
+        self._row(
+            "The loop",
+            self._query("Decisions by kind", [counted, "sort times desc", "limit 15"], width=HALF),
+            _graph("Training runs that ended", started, label="runs in a day"),
+        )
+
+    def _pipeline(self) -> None:
+        lasted = cloudwatch.MathExpression(
+            expression=f"lasted/{MILLISECONDS_IN_A_MINUTE}",
+            using_metrics={"lasted": self._runs("ExecutionDuration", "Maximum")},
+            label="longest run",
+            period=DAY,
+        )
+        errors = [one.function.metric_errors(label=one.handler, period=HOUR) for one in self.functions]
+        self._row(
+            "Pipeline and functions",
+            _graph("Duration of training runs", [lasted], label="minutes"),
+            _graph("Errors of functions", errors, label="calls in an hour"),
+        )
+
+    def _runs(self, metric: str, statistic: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace="AWS/Sagemaker/ModelBuildingPipeline",
+            metric_name=metric,
+            dimensions_map={"PipelineName": self.names.pipeline},
+            statistic=statistic,
+            period=DAY,
+        )
+
+    def _queues(self) -> None:
+        lost = [
+            queue.metric_approximate_number_of_messages_visible(label=name, period=HOUR)
+            for name, queue in self.dead_letters.items()
+        ]
+        self.dashboard.add_widgets(
+            _graph("Dead letters: what could not be handled", lost, label="messages", width=WHOLE)
+        )
+
+    def _decisions(self) -> None:
+        asked = ["fields @timestamp, kind, verdict, rule, subject, why", *_latest(15)]
+        self.dashboard.add_widgets(self._query("The latest decisions, and why", asked, height=DECISIONS))
+
+    def _row(self, heading: str, *widgets: cloudwatch.IWidget) -> None:
+        self.dashboard.add_widgets(
+            cloudwatch.TextWidget(
+                markdown=f"## {heading}",
+                width=WHOLE,
+                height=HEADING,
+                background=cloudwatch.TextWidgetBackground.TRANSPARENT,
+            )
+        )
+        self.dashboard.add_widgets(*widgets)
+
+    def _own(self, *metrics: str) -> list[cloudwatch.IMetric]:
+        """Published once a day: by days, so that the points are joined."""
+        return [own_metric(self.names, metric, period=DAY) for metric in metrics]
+
+    def _query(
+        self, title: str, lines: list[str], *, width: int = WHOLE, height: int = HEIGHT
+    ) -> cloudwatch.LogQueryWidget:
+        """Over the decisions in the logs of every function."""
+        first = [lines[0]] if lines[0].startswith("fields") else []
+        return cloudwatch.LogQueryWidget(
+            title=title,
+            log_group_names=[one.log_group_name for one in self.functions],
+            query_lines=[*first, f'filter message = "{DECIDED}"', *lines[len(first) :]],
+            width=width,
+            height=height,
+        )
+
+
+def _latest(count: int) -> list[str]:
+    return ["sort @timestamp desc", f"limit {count}"]
+
+
+def _graph(
+    title: str,
+    metrics: Sequence[cloudwatch.IMetric],
+    *,
+    label: str,
+    line: tuple[float, str] | None = None,
+    lowest: float | None = 0,
+    highest: float | None = None,
+    width: int = HALF,
+) -> cloudwatch.GraphWidget:
+    annotations = (
+        [cloudwatch.HorizontalAnnotation(value=line[0], label=line[1], color=RED_AT)] if line else []
+    )
+    return cloudwatch.GraphWidget(
+        title=title,
+        left=list(metrics),
+        left_y_axis=cloudwatch.YAxisProps(label=label, show_units=False, min=lowest, max=highest),
+        left_annotations=annotations,
+        width=width,
+        height=HEIGHT,
+    )

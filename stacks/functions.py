@@ -92,6 +92,7 @@ class PythonFunction(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         name = Names(config.name, config.environment).function(handler)
+        self.handler, self.log_group_name = handler, f"/aws/lambda/{name}"
         self.dead_letters = encrypted_queue(self, "DeadLetters", key)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         # The environment, the dead letters and all that a handler reads or writes lie under this key.
@@ -107,7 +108,7 @@ class PythonFunction(Construct):
             environment=settings.to_env(),
             environment_encryption=key,
             role=self.role,
-            log_group=self._log_group(name, config.log_retention_days, key),
+            log_group=self._log_group(config.log_retention_days, key),
             logging_format=lambda_.LoggingFormat.JSON,
             tracing=lambda_.Tracing.ACTIVE,
             timeout=timeout or Duration.seconds(60),
@@ -117,11 +118,11 @@ class PythonFunction(Construct):
         for finding in ("AwsSolutions-L1", "Serverless-LambdaLatestVersion"):
             acknowledge(self.function, finding, ONE_MINOR)
 
-    def _log_group(self, function_name: str, days: int, key: kms.IKey) -> logs.LogGroup:
+    def _log_group(self, days: int, key: kms.IKey) -> logs.LogGroup:
         group = logs.LogGroup(
             self,
             "Logs",
-            log_group_name=f"/aws/lambda/{function_name}",
+            log_group_name=self.log_group_name,
             encryption_key=key,
             retention=RETENTION[days],
             removal_policy=RemovalPolicy.DESTROY,

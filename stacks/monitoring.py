@@ -1,4 +1,4 @@
-"""The watch: the daily drift check, the alarms, the topic that tells people, and the dashboard."""
+"""The watch: the daily drift check, the alarms, and the topic that tells people."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from constructs import Construct
 from config.schema import Config
 from domain.names import METRIC_NAMESPACE, Metric, Names, Prefix
 from domain.settings import CheckDriftSettings
-from stacks.dashboard import Dashboard, endpoint_metric, own_metric
 from stacks.functions import PythonFunction
+from stacks.metrics import endpoint_metric, own_metric
 from stacks.packages import package_with_wheels
 from stacks.people import people_topic
 from stacks.permissions import allow_metrics
 from stacks.storage import StorageStack
+
+ALARMS = ("loss", "silence", "5xx")
+"""How the names of its alarms end."""
 
 
 class MonitoringStack(Stack):
@@ -30,10 +33,12 @@ class MonitoringStack(Stack):
         self.topic = people_topic(self, storage.key, config.notify_email)
         self.check_drift = self._check_drift()
         self.loss_alarm = self._loss_alarm()
-        alarms = [self.loss_alarm, self._silence_alarm(), self._errors_alarm()]
-        for alarm in alarms:
+        for alarm in (self.loss_alarm, self._silence_alarm(), self._errors_alarm()):
             alarm.add_alarm_action(actions.SnsAction(self.topic))
-        Dashboard(self, "Overview", config=config, alarms=list(alarms))
+
+    @property
+    def alarm_names(self) -> list[str]:
+        return [f"{self.names.deployment}-{kind}" for kind in ALARMS]
 
     def _check_drift(self) -> PythonFunction:
         storage, endpoint, monitoring = self.storage, self.names.endpoint, self.config.monitoring

@@ -30,12 +30,19 @@ def people_topic(stack: Stack, key: kms.IKey, notify_email: str | None) -> sns.T
 
 
 def tell_of_dead_letters(
-    scope: Construct, construct_id: str, queue: sqs.Queue, topic: sns.Topic, *, said: str
+    scope: Construct,
+    construct_id: str,
+    queue: sqs.Queue,
+    topic: sns.Topic,
+    *,
+    said: str,
+    alarm_name: str | None = None,
 ) -> None:
     """An alarm that is red while a message lies in the queue; `said` begins its description."""
     alarm = cloudwatch.Alarm(
         scope,
         construct_id,
+        alarm_name=alarm_name,
         alarm_description=f"{said} Runbook: docs/runbooks/dead-letters.md",
         metric=queue.metric_approximate_number_of_messages_visible(),
         threshold=1,

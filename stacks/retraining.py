@@ -52,6 +52,8 @@ class RetrainingStack(Stack):
         self.config, self.storage, self.training, self.monitoring = config, storage, training, monitoring
         self.names = Names(config.name, config.environment)
         self.serving_stack = serving.stack_name
+        self.dead_letters: dict[str, sqs.Queue] = {}
+        self.alarm_names: list[str] = []
         self.release_model = self._release_model()
         self.record_release = self._record_release()
         functions = [self._retrain(), self._reconcile(), self.release_model, self.record_release]
@@ -63,6 +65,7 @@ class RetrainingStack(Stack):
         ]
         for function in (*functions, *elsewhere):
             self._tell_of_dead_letters(function.node.id, function.dead_letters)
+        self.functions = [*functions, *elsewhere]
 
     def _function(self, construct_id: str, handler: str, settings: Settings) -> PythonFunction:
         return PythonFunction(
@@ -278,4 +281,8 @@ class RetrainingStack(Stack):
 
     def _tell_of_dead_letters(self, construct_id: str, queue: sqs.Queue) -> None:
         said = f"Something that {construct_id} could not handle lies in its dead letters."
-        tell_of_dead_letters(self, f"{construct_id}Lost", queue, self.monitoring.topic, said=said)
+        name = f"{self.names.deployment}-dead-letters-{construct_id}"
+        topic = self.monitoring.topic
+        tell_of_dead_letters(self, f"{construct_id}Lost", queue, topic, said=said, alarm_name=name)
+        self.dead_letters[construct_id] = queue
+        self.alarm_names.append(name)

@@ -9,6 +9,7 @@ from constructs import Construct
 
 from config.schema import Config
 from domain.names import Names
+from stacks.dashboard import Dashboard
 from stacks.idle import choose_serving_instance, idle_cost_of
 from stacks.monitoring import MonitoringStack
 from stacks.retraining import RetrainingStack
@@ -53,6 +54,14 @@ class TidelineStage(Stage):
             serving=self.serving,
             monitoring=self.monitoring,
             stack_name=names.stack("retraining"),
+        )
+        Dashboard(
+            self.retraining,
+            "Overview",
+            config=config,
+            alarm_names=[*self.monitoring.alarm_names, *self.retraining.alarm_names],
+            functions=self.retraining.functions,
+            dead_letters=self.retraining.dead_letters,
         )
         instance = choose_serving_instance(config)
         self.serving.show_cost(config, instance, idle_cost_of(self, config, instance))

@@ -18,6 +18,7 @@ from rehearsal.engine.moto_seams import sagemaker as seam
 from rehearsal.engine.pipeline_definitions import Definition, Step
 from rehearsal.engine.pipeline_expressions import ExpressionError, Scope
 from rehearsal.engine.s3_transfer import DataError, Transfer
+from rehearsal.engine.service_metrics import record_execution
 
 BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 EVENT = "SageMaker Model Building Pipeline Execution Status Change"
@@ -217,6 +218,8 @@ class Execution:
     def _end(self, status: str, reason: str | None) -> None:
         self.failure_reason = reason
         self._tell(self._change(status))
+        lasted = self.modified - self.created
+        record_execution(self.account, self.pipeline["PipelineName"], status, lasted)
 
     def _change(self, status: str) -> str:
         before, self.status = self.status, status

@@ -1,4 +1,4 @@
-"""The metrics that Lambda and SQS publish by themselves, as far as alarms watch them."""
+"""The metrics that Lambda, SQS and SageMaker Pipelines publish by themselves, as far as anybody watches them."""
 
 from __future__ import annotations
 
@@ -32,13 +32,29 @@ def record_invocation(account: Account, function: str, *, ok: bool) -> None:
     _put(account, "AWS/Lambda", "FunctionName", function, {"Invocations": 1, "Errors": int(not ok)})
 
 
-def _put(account: Account, namespace: str, dimension: str, name: str, values: dict[str, int]) -> None:
+def record_execution(account: Account, pipeline: str, status: str, lasted: timedelta) -> None:
+    """An execution of a SageMaker pipeline that ended as `status` says."""
+    space = "AWS/Sagemaker/ModelBuildingPipeline"
+    _put(account, space, "PipelineName", pipeline, {f"Execution{status}": 1})
+    milliseconds = {"ExecutionDuration": round(lasted.total_seconds() * 1000)}
+    _put(account, space, "PipelineName", pipeline, milliseconds, unit="Milliseconds")
+
+
+def _put(
+    account: Account,
+    namespace: str,
+    dimension: str,
+    name: str,
+    values: dict[str, int],
+    *,
+    unit: str = "Count",
+) -> None:
     data = [
         {
             "MetricName": metric,
             "Dimensions": [{"Name": dimension, "Value": name}],
             "Value": value,
-            "Unit": "Count",
+            "Unit": unit,
         }
         for metric, value in values.items()
     ]

@@ -17,19 +17,22 @@ HERE = Path(__file__).parent
 
 def render(story: Story) -> str:
     """The same story gives the same bytes."""
-    environment = Environment(
+    page = environment()
+    page.filters["pretty"] = pretty
+    page.filters["number"] = number
+    page.filters["counted"] = counted
+    drawing = draw(story.start, story.end, story.levels, story.moments)
+    return page.get_template("page.html.j2").render(story=story, summary=story.summary, drawing=drawing)
+
+
+def environment() -> Environment:
+    """The templates beside this file; every value is escaped, and one that is missing is an error."""
+    return Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-    )
-    environment.filters["pretty"] = pretty
-    environment.filters["number"] = number
-    environment.filters["counted"] = counted
-    drawing = draw(story.start, story.end, story.levels, story.moments)
-    return environment.get_template("page.html.j2").render(
-        story=story, summary=story.summary, drawing=drawing
     )
 
 

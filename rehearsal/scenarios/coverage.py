@@ -12,6 +12,10 @@ from rehearsal.scenarios.turn import Outcome
 
 SILENT_WHEN_IDLE = ("AWS/SQS",)
 """A queue that nobody uses publishes nothing, here as in AWS."""
+NOT_EMULATED = ("/aws/sagemaker/Endpoints",)
+"""What the local account does not measure: how much of an instance is used."""
+ONLY_WHEN_IT_HAPPENS = ("ExecutionFailed", "ExecutionStopped")
+"""Counts that nobody publishes as long as there is nothing to count."""
 DEPTH = "ApproximateNumberOfMessagesVisible"
 """What all alarms on queues watch."""
 ONLY_ON_A_ROLLBACK = "OnRollback"
@@ -69,11 +73,19 @@ def alarms_are_wired(outcome: Outcome) -> Iterator[Finding]:
 
 
 def _dashboard(outcome: Outcome) -> Iterator[Finding]:
-    deployment = outcome.deployment
-    lines = dashboards.lines(deployment.account, deployment.names.dashboard)
-    empty = [f"{line.graph}: {line.what}" for line in lines if line.value is None]
+    account, name = outcome.deployment.account, outcome.deployment.names.dashboard
+    lines = dashboards.lines(account, name)
+    empty = [f"{line.graph}: {line.what}" for line in lines if line.value is None and not _may_be_empty(line)]
     where = f"without data: {'; '.join(empty)}" if lines else "it has no graph"
     yield Finding("every line of the dashboard has data", bool(lines) and not empty, where)
+    tables = dashboards.tables(account, name)
+    lost = [title for title, table in tables.items() if not table.rows]
+    where = f"found nothing: {'; '.join(lost)}" if tables else "it has no log query"
+    yield Finding("every log query of the dashboard finds decisions", bool(tables) and not lost, where)
+
+
+def _may_be_empty(line: dashboards.Line) -> bool:
+    return line.namespace in (*SILENT_WHEN_IDLE, *NOT_EMULATED) or line.label in ONLY_WHEN_IT_HAPPENS
 
 
 def _schedules(outcome: Outcome) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from rehearsal.engine import dashboards
 from rehearsal.engine.account import Unsupported
+from rehearsal.engine.log_queries import Table
 from tests.engine.runtime_world import START, World, world
 
 OF_ENDPOINT = ["Endpoint", "one"]
@@ -71,3 +73,40 @@ def test_an_expression_is_computed_of_metrics_that_may_be_hidden(aws: World) -> 
 def test_what_is_not_built_stops_by_name(aws: World, row: list[Any]) -> None:
     with pytest.raises(Unsupported, match="dashboard"):
         shown(aws, row)
+
+
+def test_a_wall_shows_lines_rows_and_states_from_its_own_start_on(aws: World) -> None:
+    aws.account.client("logs").create_log_group(logGroupName="/own")
+    state = {"MetricName": "Latency", "Namespace": "Own", "Statistic": "Sum", "Threshold": 1, "Period": 60}
+    comparison = {"ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1}
+    aws.account.client("cloudwatch").put_metric_alarm(AlarmName="late", **state, **comparison)
+    arn = f"arn:aws:cloudwatch:{aws.account.region}:{aws.account.id}:alarm:"
+    place = {"x": 0, "width": 12, "height": 6}
+    body = {
+        "start": "-P2D",
+        "widgets": [
+            {
+                "type": "metric",
+                "y": 0,
+                **place,
+                "properties": {"metrics": [["Own", "Latency", *OF_ENDPOINT]]},
+            },
+            {"type": "log", "y": 6, **place, "properties": {"query": "SOURCE '/own' | fields kind"}},
+            {"type": "alarm", "y": 12, **place, "properties": {"alarms": [f"{arn}late", f"{arn}gone"]}},
+        ],
+    }
+    cloudwatch = aws.account.client("cloudwatch")
+    cloudwatch.put_dashboard(DashboardName="own", DashboardBody=json.dumps(body))
+
+    shown = dashboards.wall(aws.account, "own")
+    assert shown is not None
+    graph, log, alarms = shown.panels
+    assert [line.value for line in graph.lines] == [4.0]
+    assert log.table == Table(("kind",), ())
+    assert alarms.states == (("late", "INSUFFICIENT_DATA"), ("gone", "there is none"))
+
+    aws.account.advance_to(START + timedelta(days=3))
+    later = dashboards.wall(aws.account, "own")
+    assert later is not None
+    assert [line.value for line in later.panels[0].lines] == [None]
+    assert dashboards.wall(aws.account, "ow") is None

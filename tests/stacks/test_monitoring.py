@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+from typing import Any
 
-from config.schema import Monitoring
-from domain.names import Metric
+from config.schema import ROOT, Monitoring
+from domain.names import DECIDED, Metric
+from rehearsal.engine.log_queries import parse
 from tests.stacks import synthesis
 from tests.stacks.synthesis import DEV, Deployment
 
@@ -61,14 +64,45 @@ def test_without_a_mail_nobody_is_subscribed(dev: Deployment) -> None:
     assert dev.of_type("AWS::SNS::Subscription") == []
 
 
-def test_the_dashboard_shows_the_alarms_of_its_stack(dev: Deployment) -> None:
-    body = json.loads(dev.one("AWS::CloudWatch::Dashboard").properties["DashboardBody"])
-    (status,) = (w for w in body["widgets"] if w["type"] == "alarm")
+def test_the_dashboard_shows_every_alarm_but_those_of_a_release(dev: Deployment) -> None:
+    (status,) = (w for w in widgets(dev) if w["type"] == "alarm")
     alarms = [
-        dev.resolve("monitoring", {"Fn::GetAtt": [a.logical_id, "Arn"]})
-        for a in dev.of_type("AWS::CloudWatch::Alarm", "monitoring")
+        dev.resolve(a.part, {"Fn::GetAtt": [a.logical_id, "Arn"]})
+        for a in dev.of_type("AWS::CloudWatch::Alarm")
+        if a.part != "serving"
     ]
     assert sorted(status["properties"]["alarms"]) == sorted(alarms)
+
+
+def test_every_graph_says_what_it_counts_and_in_which_unit(dev: Deployment) -> None:
+    graphs = [w["properties"] for w in widgets(dev) if w["type"] == "metric"]
+    assert graphs
+    for graph in graphs:
+        assert graph["title"], graph
+        assert graph["yAxis"]["left"]["label"], graph["title"]
+
+
+def test_the_dashboard_asks_the_logs_of_every_function_for_decisions(dev: Deployment) -> None:
+    groups = {group.properties["LogGroupName"] for group in dev.of_type("AWS::Logs::LogGroup")}
+    functions = {group for group in groups if group.startswith("/aws/lambda/")}
+    queries = [parse(w["properties"]["query"]) for w in widgets(dev) if w["type"] == "log"]
+    assert queries
+    for query in queries:
+        assert set(query.groups) == functions
+        assert f'filter message = "{DECIDED}"' in query.commands
+
+
+def test_every_runbook_that_the_dashboard_names_is_there(dev: Deployment) -> None:
+    (about,) = (w["properties"]["markdown"] for w in widgets(dev) if "runbooks" in str(w["properties"]))
+    named = re.findall(r"docs/runbooks/[\w-]+\.md", about)
+    there = {str(path.relative_to(ROOT)) for path in (ROOT / "docs" / "runbooks").glob("*.md")}
+    assert set(named) == {path for path in there if not path.endswith("README.md")}
+
+
+def widgets(deployment: Deployment) -> list[dict[str, Any]]:
+    body = json.loads(deployment.one("AWS::CloudWatch::Dashboard").properties["DashboardBody"])
+    found: list[dict[str, Any]] = body["widgets"]
+    return found
 
 
 def test_dashboard_widgets_neither_overlap_nor_leave_the_wall(dev: Deployment) -> None:

@@ -30,6 +30,11 @@ def find_browser() -> str | None:
     return next((path for path in map(shutil.which, BROWSERS) if path), None)
 
 
+def sandbox() -> list[str]:
+    """Chromium's refuses the super-user; the pages are our own and have no script."""
+    return ["--no-sandbox"] if os.geteuid() == 0 else []
+
+
 def pictures(page: Path, browser: str) -> list[Path]:
     """The whole page at each width, beside it. Raises CommandError with what the browser said."""
     height = re.search(r'data-height="(\d+)"', page.read_text())
@@ -40,15 +45,13 @@ def pictures(page: Path, browser: str) -> list[Path]:
 def _picture(page: Path, browser: str, width: int, height: int) -> Path:
     picture = page.with_name(f"{page.stem}-{width}.png").resolve()
     picture.unlink(missing_ok=True)
-    # Chromium's sandbox refuses the super-user; the page is our own and has no script.
-    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
     told = subprocess.run(
         [
             browser,
             "--headless=new",
             "--disable-gpu",
             "--hide-scrollbars",
-            *as_root,
+            *sandbox(),
             f"--window-size={width},{height}",
             f"--screenshot={picture}",
             page.resolve().as_uri(),

@@ -34,7 +34,7 @@ def page(report: dict[str, Any], bias: dict[str, Any], checks: dict[str, Any]) -
         _section("Where it comes from", _lineage(report["plan"])),
     ]
     head = f'<meta charset="utf-8"><title>{target}: {word}</title><style>{STYLE}</style>'
-    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>\n'
+    return f'<!doctype html><html lang="en"><head>{head}</head><body><main>{"".join(parts)}</main></body></html>\n'
 
 
 def _section(title: str, body: str) -> str:
@@ -43,7 +43,10 @@ def _section(title: str, body: str) -> str:
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     def line(cells: Sequence[Any], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{escape(_shown(cell))}</{tag}>" for cell in cells) + "</tr>"
+        # An empty cell heads nothing, and a screen reader would announce it.
+        tags = [tag if cell != "" else "td" for cell in cells]
+        cells = [f"<{tag}>{escape(_shown(cell))}</{tag}>" for tag, cell in zip(tags, cells, strict=True)]
+        return f"<tr>{''.join(cells)}</tr>"
 
     return f"<table>{line(header, 'th')}{''.join(line(row, 'td') for row in rows)}</table>"
 

@@ -67,6 +67,21 @@ class Serving(Part):
     release: Release = Release()
 
 
+class Governor(Part):
+    """What bounds the runs for alarms, whatever an alarm says."""
+
+    cooldown_growth: Annotated[float, Field(ge=1, le=10)] = 2
+    """The cooldown is so many times longer for each useless run in a row: one without a model that passed the gate."""
+    runs_per_day: Annotated[int, Field(ge=1)] = 1
+    """Most runs for alarms within 24 hours."""
+    runs_per_month: Annotated[int, Field(ge=1)] = 4
+    """Most runs for alarms within 30 days."""
+    useless_runs: Annotated[int, Field(ge=1)] = 3
+    """After so many useless runs in a row no alarm starts another until a new model is live; people are told."""
+    new_rows: Annotated[int, Field(ge=0)] = 100
+    """An alarm starts no run on fewer rows than these beyond those of the last run that succeeded."""
+
+
 class Prices(Part):
     estimates: Literal["use", "refuse"] = "use"
     """Whether a type may be chosen whose price is only estimated from EC2's."""
@@ -122,6 +137,7 @@ class Config(Part):
     """What an alarm does: nothing, tell people what it would do, or start a training run."""
     cooldown_days: Annotated[float, Field(ge=0)] = 14
     """No second retrain within this time after the last one started."""
+    governor: Governor = Governor()
     budget_usd_per_month: Annotated[float, Field(gt=0)] = 25
     """Ceiling of all training runs of a calendar month (UTC), reserved before each start."""
     notify_email: Email | None = None

@@ -13,7 +13,7 @@ from domain.gate import DayLoss, Objection, decide_gate, with_objections
 from domain.instances import NothingFitsError, Workload
 from domain.learned_instances import History, choose_learned
 from domain.prices import PriceBook, freshness
-from domain.retraining import RetrainState, decide_retrain
+from domain.retraining import Limits, PastRuns, RetrainState, decide_retrain
 
 Body = Mapping[str, Any]
 
@@ -24,6 +24,7 @@ class Rules:
 
     retraining: str
     cooldown_days: float
+    limits: Limits
     margin: float
     resamples: int
     memory_gib: float
@@ -40,6 +41,7 @@ class Rules:
         return cls(
             retraining=config["retraining"],
             cooldown_days=config["cooldown_days"],
+            limits=Limits(**config["governor"]),
             margin=gate["margin"],
             resamples=gate["resamples"],
             memory_gib=training["memory_gib"],
@@ -86,12 +88,20 @@ def _retrain(then: Body, rules: Rules) -> Decision:
         mode=rules.retraining,
         paused=inputs["paused"],
         running=inputs["running"],
-        last_alarm_start=_time(inputs["last_alarm_start"]),
         champion_since=_time(inputs["champion_since"]),
         cooldown=timedelta(days=rules.cooldown_days),
         now=utc(inputs["decided_at"]),
+        past=_past(inputs),
+        limits=rules.limits,
     )
     return decide_retrain(alarm, state)
+
+
+def _past(inputs: Body) -> PastRuns:
+    """A decision that is older than the caps kept the last start alone."""
+    last = [inputs["last_alarm_start"]] if inputs["last_alarm_start"] else []
+    starts = tuple(sorted({utc(at) for at in (*last, *inputs.get("starts", ()))}))
+    return PastRuns(starts, inputs.get("useless", 0), inputs.get("new_rows"))
 
 
 def _time(text: str | None) -> Any:

@@ -2,11 +2,75 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
+from domain.counted import counted
 from domain.decision import Decision
-from domain.events import AlarmFired, iso
+from domain.events import AlarmFired, iso, utc
+
+MONTH = timedelta(days=30)
+DAY = timedelta(days=1)
+BREAKER = "breaker"
+"""The rule that stops all runs for alarms until a person has looked."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What bounds the runs for alarms, whatever an alarm says."""
+
+    cooldown_growth: float = 2
+    """The cooldown is this many times longer for each useless run in a row."""
+    runs_per_day: int = 1
+    runs_per_month: int = 4
+    """Within 24 hours, and within 30 days."""
+    useless_runs: int = 3
+    """So many in a row, and no alarm starts a run any more."""
+    new_rows: int = 100
+    """Fewer rows than these, since the last run that succeeded, teach nothing new."""
+
+
+@dataclass(frozen=True)
+class PastRuns:
+    """What the ledger says of earlier runs."""
+
+    starts: tuple[datetime, ...] = ()
+    """When each run for an alarm was claimed, in order."""
+    useless: int = 0
+    """How many of them in a row, up to the last, ended without a model that passed the gate, under this champion."""
+    new_rows: int | None = None
+    """Rows of the snapshot beyond those of the last run that succeeded; None where that cannot be said."""
+
+
+def past_runs(
+    runs: Sequence[Mapping[str, Any]], *, champion_since: datetime | None, snapshot_rows: int | None
+) -> PastRuns:
+    """From the bodies of all runs, in any order."""
+    ordered = sorted(runs, key=lambda run: str(run["claimed_at"]))
+    asked = [run for run in ordered if run["plan"]["cause"] == "alarm"]
+    useless = 0
+    for run in asked:
+        under_it = champion_since is None or utc(run["claimed_at"]) > champion_since
+        if under_it and run["status"] == "SETTLED":
+            useless = useless + 1 if _was_useless(run) else 0
+    return PastRuns(
+        tuple(utc(run["claimed_at"]) for run in asked), useless, _new_rows(ordered, snapshot_rows)
+    )
+
+
+def _was_useless(run: Mapping[str, Any]) -> bool:
+    """A run that was settled before its gate was kept is known by its outcome alone."""
+    return bool(run["gate"] != "passed" if "gate" in run else run["outcome"] != "Succeeded")
+
+
+def _new_rows(ordered: Sequence[Mapping[str, Any]], snapshot_rows: int | None) -> int | None:
+    """A snapshot with fewer rows than before is another table, of which nothing can be said."""
+    known = [run["plan"].get("snapshot_rows", 0) for run in ordered if run.get("outcome") == "Succeeded"]
+    if snapshot_rows is None or not known or not known[-1] or snapshot_rows < known[-1]:
+        return None
+    return int(snapshot_rows - known[-1])
 
 
 @dataclass(frozen=True)
@@ -17,12 +81,17 @@ class RetrainState:
     paused: bool
     running: str | None
     """The id of the training run in flight."""
-    last_alarm_start: datetime | None
-    """When the last run that an alarm asked for started."""
     champion_since: datetime | None
     """A new champion needs time to show in the measured loss, whoever asked for it."""
     cooldown: timedelta
     now: datetime
+    past: PastRuns = PastRuns()
+    limits: Limits = Limits()
+
+    @property
+    def last_alarm_start(self) -> datetime | None:
+        """When the last run that an alarm asked for was claimed."""
+        return max(self.past.starts, default=None)
 
 
 def incident_id(alarm: AlarmFired) -> str:
@@ -49,6 +118,10 @@ def decide_retrain(alarm: AlarmFired, state: RetrainState) -> Decision:
         "last_alarm_start": iso(state.last_alarm_start) if state.last_alarm_start else None,
         "champion_since": iso(state.champion_since) if state.champion_since else None,
         "cooldown_hours": state.cooldown.total_seconds() / 3600,
+        "starts": [iso(at) for at in state.past.starts if at > state.now - MONTH],
+        "useless": state.past.useless,
+        "new_rows": state.past.new_rows,
+        "limits": asdict(state.limits),
     }
 
     def decided(verdict: str, rule: str, reason: str) -> Decision:
@@ -62,8 +135,15 @@ def decide_retrain(alarm: AlarmFired, state: RetrainState) -> Decision:
         return decided("suppress", "retraining-off", "the config says retraining: off")
     if state.running:
         return decided("suppress", "in-flight", f"training run {state.running} is still going")
+    if state.past.useless >= state.limits.useless_runs:
+        return decided("suppress", BREAKER, _broken(state))
     if cooling := _cooling_down(state):
         return decided("suppress", "cooldown", cooling)
+    if capped := _capped(state):
+        return decided("suppress", *capped)
+    if state.past.new_rows is not None and state.past.new_rows < state.limits.new_rows:
+        said = f"{counted(state.past.new_rows, 'row')} since the last run; {state.limits.new_rows} are wanted"
+        return decided("suppress", "too-few-new-rows", said)
     if state.mode == "advise":
         return decided("advise", "retraining-advise", "the config says retraining: advise; a person decides")
     return decided("start", "alarm", f"{alarm.alarm_name} is in ALARM and nothing speaks against a run")
@@ -76,6 +156,28 @@ def _cooling_down(state: RetrainState) -> str | None:
         "the champion is live since": state.champion_since,
     }
     latest, what = max(((at, what) for what, at in since.items() if at), default=(None, ""))
-    if latest is None or state.now >= latest + state.cooldown:
+    grown = state.limits.cooldown_growth**state.past.useless
+    if latest is None or state.now >= latest + state.cooldown * grown:
         return None
-    return f"{what} {iso(latest)}; cooling down until {iso(latest + state.cooldown)}"
+    why = f", {grown:g} times as long after {counted(state.past.useless, 'useless run')}" if grown > 1 else ""
+    return f"{what} {iso(latest)}; cooling down until {iso(latest + state.cooldown * grown)}{why}"
+
+
+def _broken(state: RetrainState) -> str:
+    return (
+        f"the last {counted(state.past.useless, 'run')} for an alarm brought no model that passed the gate; no alarm "
+        "starts another until a new model is live: look at the data and the model, then `./tideline retrain`"
+    )
+
+
+def _capped(state: RetrainState) -> tuple[str, str] | None:
+    """The rule and its reason, if a cap is reached."""
+    caps = (
+        ("daily-cap", DAY, state.limits.runs_per_day, "24 hours"),
+        ("monthly-cap", MONTH, state.limits.runs_per_month, "30 days"),
+    )
+    for rule, span, most, said in caps:
+        found = sum(at > state.now - span for at in state.past.starts)
+        if found >= most:
+            return rule, f"{counted(found, 'run')} for alarms within {said}; {most} are allowed"
+    return None

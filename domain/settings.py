@@ -157,6 +157,11 @@ class RetrainSettings(Settings):
     start_training_function: OwnName
     mode: Literal["off", "advise", "on"]
     cooldown_days: float
+    cooldown_growth: float
+    runs_per_day: int
+    runs_per_month: int
+    useless_runs: int
+    new_rows: int
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domain.decision import Decision
-from domain.events import iso, utc
+from domain.events import iso
 from domain.job_record import JobRecord
 from domain.names import DECIDED
 from domain.releases import Champion, ReleaseRecord, held_release
@@ -128,6 +128,7 @@ class Ledger(Table):
         outcome: str,
         spent_micro_usd: int,
         now: datetime,
+        gate: str = "",
         jobs: Sequence[JobRecord] = (),
     ) -> bool:
         """Close a run with its jobs: give back what it did not spend, free the lease. False if it was closed before."""
@@ -140,6 +141,8 @@ class Ledger(Table):
             "spent_micro_usd": spent_micro_usd,
             "settled_at": iso(now),
         }
+        if gate:
+            ended["gate"] = gate
         ended["jobs"] = [job.to_json() for job in jobs]
         refund = run["plan"]["reserved_micro_usd"] - spent_micro_usd
         settled = self._transact(
@@ -164,11 +167,6 @@ class Ledger(Table):
     def _free_lease(self, run_id: str) -> None:
         own = {"ConditionExpression": "run_id = :run", "ExpressionAttributeValues": {":run": {"S": run_id}}}
         self._delete_if("LEASE", "training", **own)
-
-    def last_alarm_start(self) -> datetime | None:
-        """When the latest run that an alarm asked for was claimed."""
-        claimed = [run["claimed_at"] for run in self.runs() if run["plan"]["cause"] == "alarm"]
-        return utc(max(claimed)) if claimed else None
 
     # releases ------------------------------------------------------------------------------------------------
     def champion(self) -> Champion | None:

@@ -81,7 +81,8 @@ def _settle(settings: ReconcileSettings, ledger: Ledger, run: dict[str, Any]) ->
             subject=f"{settings.deployment}: training",
             message=f"{settings.deployment}: {message}",
         )
-    if not ledger.settle(run_id, outcome=outcome, spent_micro_usd=spent, now=now, jobs=jobs):
+    verdict = gate.verdict
+    if not ledger.settle(run_id, outcome=outcome, spent_micro_usd=spent, now=now, gate=verdict, jobs=jobs):
         return False
     aws.log("run settled", run=run_id, outcome=outcome, gate=gate.verdict, spent_usd=spent / 1e6)
     return True

@@ -9,7 +9,7 @@ from typing import Any
 
 from domain.decision import Decision
 from domain.events import AlarmFired, is_scheduled, iso, parse_alarm, utc
-from domain.retraining import RetrainState, decide_retrain, incident_id
+from domain.retraining import BREAKER, Limits, RetrainState, decide_retrain, incident_id, past_runs
 from domain.settings import RetrainSettings
 from domain.training_run import Request
 from lambdas import aws, people
@@ -55,7 +55,7 @@ def _handle(settings: RetrainSettings, alarm: AlarmFired, *, still_red: bool = F
         _start(settings, incident)  # a message that came again: what was begun is finished, not judged again
         return
     decision = decide_retrain(alarm, _state(settings, ledger, now))
-    if run:
+    if run and decision.rule != BREAKER:
         if decision.verdict == "suppress":
             return  # the run for this incident was decided and told; it may need time to show
         incident = f"{incident}/{now:%Y-%m-%d}"  # red after its run too: another one, on newer data
@@ -73,15 +73,25 @@ def _handle(settings: RetrainSettings, alarm: AlarmFired, *, still_red: bool = F
 
 
 def _state(settings: RetrainSettings, ledger: Ledger, now: datetime) -> RetrainState:
-    champion = ledger.champion()
+    champion, snapshot = ledger.champion(), ledger.latest_snapshot()
+    since = utc(champion.since) if champion else None
     return RetrainState(
         mode=settings.mode,
         paused=ledger.paused(),
         running=ledger.running(now),
-        last_alarm_start=ledger.last_alarm_start(),
-        champion_since=utc(champion.since) if champion else None,
+        champion_since=since,
         cooldown=timedelta(days=settings.cooldown_days),
         now=now,
+        past=past_runs(
+            ledger.runs(), champion_since=since, snapshot_rows=snapshot["rows"] if snapshot else None
+        ),
+        limits=Limits(
+            settings.cooldown_growth,
+            settings.runs_per_day,
+            settings.runs_per_month,
+            settings.useless_runs,
+            settings.new_rows,
+        ),
     )
 
 

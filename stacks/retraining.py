@@ -93,6 +93,7 @@ class RetrainingStack(Stack):
                 start_training_function=start.function_name,
                 mode=self.config.retraining,
                 cooldown_days=self.config.cooldown_days,
+                **self.config.governor.model_dump(),
             ),
         )
         self._ledger(function, "GetItem", "PutItem", "Query")

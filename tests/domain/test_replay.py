@@ -19,12 +19,13 @@ from domain.instances import Workload
 from domain.learned_instances import History, choose_learned
 from domain.prices import parse_prices
 from domain.replay import Replayed, Rules, replay
-from domain.retraining import RetrainState, decide_retrain
+from domain.retraining import Limits, PastRuns, RetrainState, decide_retrain
 
 BOOK = parse_prices((PRICES / "us-east-1.csv").read_text(), "us-east-1")
 RULES = Rules(
     retraining="on",
     cooldown_days=14,
+    limits=Limits(),
     margin=0.02,
     resamples=100,
     memory_gib=4,
@@ -59,6 +60,8 @@ days_before = st.none() | st.integers(0, 40).map(lambda days: NOON - timedelta(d
     last=days_before,
     since=days_before,
     cooldown_days=st.integers(0, 30),
+    useless=st.integers(0, 3),
+    new_rows=st.none() | st.integers(0, 200),
 )
 def test_an_alarm_judged_again_under_the_same_rules_is_judged_the_same(
     mode: str,
@@ -67,19 +70,34 @@ def test_an_alarm_judged_again_under_the_same_rules_is_judged_the_same(
     last: datetime | None,
     since: datetime | None,
     cooldown_days: int,
+    useless: int,
+    new_rows: int | None,
 ) -> None:
-    state = RetrainState(mode, paused, running, last, since, timedelta(days=cooldown_days), NOON)
+    past = PastRuns((last,) if last else (), useless, new_rows)
+    state = RetrainState(mode, paused, running, since, timedelta(days=cooldown_days), NOON, past)
     decision = decide_retrain(ALARM, state)
     found = again(decision, replace(RULES, retraining=mode, cooldown_days=cooldown_days))
     assert found.now == decision
 
 
 def test_a_shorter_cooldown_would_have_let_the_alarm_start_a_run() -> None:
-    state = RetrainState("on", False, None, NOON - timedelta(days=9), None, timedelta(days=14), NOON)
+    state = RetrainState(
+        "on", False, None, None, timedelta(days=14), NOON, PastRuns((NOON - timedelta(days=9),))
+    )
     found = again(decide_retrain(ALARM, state), replace(RULES, cooldown_days=7))
     assert found.differs
     assert found.now
     assert (found.then["verdict"], found.now.verdict) == ("suppress", "start")
+
+
+def test_a_decision_of_before_the_caps_were_kept_is_judged_on_what_it_has() -> None:
+    state = RetrainState("on", False, None, None, timedelta(days=14), NOON, PastRuns((NOON,)))
+    then = kept(decide_retrain(ALARM, state))
+    for key in ("starts", "useless", "new_rows", "limits"):
+        del then["inputs"][key]
+    [found] = replay([then], RULES)
+    assert found.now is not None
+    assert (found.now.rule, found.differs) == ("cooldown", False)
 
 
 DAYS = [DayLoss(f"2013-02-{day}", 100, 10.4, 10.0, 15.0) for day in range(10, 24)]

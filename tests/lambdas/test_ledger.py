@@ -92,14 +92,6 @@ def test_a_claim_takes_the_run_the_lease_and_the_money(ledger: Ledger) -> None:
     assert (run["status"], run["plan"]) == ("CLAIMED", PLAN.to_json())
     assert ledger.running(NOW) == "run-1"
     assert remaining(ledger) == 400_000
-    assert ledger.last_alarm_start() is None
-
-
-def test_of_all_runs_the_latest_that_an_alarm_asked_for_is_the_last_alarm_start(ledger: Ledger) -> None:
-    assert claim(ledger, replace(PLAN, cause="alarm"))
-    ledger.settle("run-1", outcome="Succeeded", spent_micro_usd=0, now=NOW)
-    assert ledger.claim(OTHER, now=NOW + timedelta(days=1), budget_micro_usd=BUDGET)
-    assert ledger.last_alarm_start() == NOW
 
 
 @pytest.mark.parametrize("plan", [PLAN, OTHER])

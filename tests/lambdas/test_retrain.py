@@ -1,6 +1,6 @@
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +8,7 @@ import pytest
 
 from domain.decision import Decision
 from domain.events import utc
+from domain.retraining import Limits
 from domain.settings import RetrainSettings
 from domain.training_run import Plan, Request
 from lambdas import retrain
@@ -23,6 +24,7 @@ SETTINGS = RetrainSettings(
     start_training_function="tideline-dev-start-training",
     mode="on",
     cooldown_days=14.0,
+    **asdict(Limits()),
 )
 
 
@@ -181,6 +183,38 @@ def test_an_alarm_that_its_own_run_did_not_cure_gets_another_run_after_the_coold
     local.at(NOW + timedelta(days=14))
     deliver(LOOK)
     assert [payload["incident"] for _, payload in local.invoked] == [f"{INCIDENT}/2013-05-04"]
+
+
+def test_after_useless_runs_a_red_alarm_starts_none_and_people_are_told_once(
+    local: Local, deliver: Deliver
+) -> None:
+    for number in range(3):
+        incident = f"{INCIDENT}/{number}"
+        run_id = Request("alarm", incident if number else INCIDENT).run_id(DEPLOYMENT)
+        plan = replace(PLAN, run_id=run_id, cause="alarm", incident=incident)
+        assert local.ledger.claim(plan, now=NOW, budget_micro_usd=10**9)
+        local.ledger.settle(run_id, outcome="Failed", gate="refused", spent_micro_usd=0, now=NOW)
+    red(local, since="2013-04-20T12:59:00Z")
+    told = []
+    for days in (30, 31, 90):
+        local.at(NOW + timedelta(days=days))
+        assert deliver(LOOK) == []
+        told += local.messages()
+    assert local.decisions("retrain") == [("suppress", "breaker")]
+    assert [("breaker" in message, "./tideline retrain" in message) for message in told] == [(True, True)]
+    assert local.invoked == []
+
+
+def test_an_alarm_on_few_new_rows_waits_for_more(local: Local, deliver: Deliver) -> None:
+    local.ledger.claim(replace(PLAN, snapshot_rows=1000), now=NOW, budget_micro_usd=10**9)
+    local.ledger.settle(PLAN.run_id, outcome="Succeeded", gate="passed", spent_micro_usd=0, now=NOW)
+    local.ledger.set_latest_snapshot({"id": "s2", "rows": 1040})
+    deliver()
+    assert local.decisions("retrain") == [("suppress", "too-few-new-rows")]
+    assert "40 rows since the last run; 100 are wanted" in local.messages()[0]
+    local.ledger.set_latest_snapshot({"id": "s3", "rows": 1100})
+    deliver(alarm("2013-04-21T12:59:00Z"))
+    assert len(local.invoked) == 1
 
 
 def test_a_look_at_an_alarm_that_is_not_red_does_nothing(local: Local, deliver: Deliver) -> None:

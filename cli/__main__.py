@@ -52,6 +52,12 @@ def _that_read(sub: Any) -> None:
         "doctor",
         help="looks before a deploy: tools, account, quotas, prices; exit code 3 if one would fail it",
     )
+    changes = sub.add_parser(
+        "changes",
+        help="permissions that this tree's stacks gain or lose, and data they would replace, against a commit; "
+        "exit code 3 if anything is broader or lost",
+    )
+    changes.add_argument("--against", metavar="COMMIT", default="origin/main", help="(default: origin/main)")
     sub.add_parser(
         "preview",
         help="the deployed dashboard with a rehearsal's metrics, as a page and as pictures, offline",

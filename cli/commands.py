@@ -121,6 +121,17 @@ def _doctor(args: argparse.Namespace, config: Config) -> int:
     return REFUSED if worst(findings) == STOP else 0
 
 
+def _changes(args: argparse.Namespace, _config: Config) -> int:
+    from cli import changes
+
+    found = changes.against(args.against)
+    if args.json:
+        print(changes.as_json(found))
+    else:
+        changes.show(found, args.against)
+    return REFUSED if found.broader or found.lost else 0
+
+
 def _preview(args: argparse.Namespace, _config: Config) -> int:
     from cli import preview
 
@@ -262,6 +273,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Config], int]] = {
     "replay": _replay,
     "estimate": _estimate,
     "doctor": _doctor,
+    "changes": _changes,
     "preview": _preview,
     "retrain": _retrain,
     "approve": _approve,

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tarfile
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
-from io import BytesIO
 from pathlib import Path
 
 from rich.table import Table
 
-from cli.delivery import git
+from cli.changes import checked_out
 from cli.source import CommandError
 from cli.terminal import console
 from config.schema import ROOT, Config
@@ -55,9 +52,7 @@ def of_tree(
 
 def of_commit(revision: str, arguments: Sequence[str], root: Path = ROOT) -> list[Line]:
     """The lines of another commit, by its own code, configuration and prices; `arguments` as this command's own."""
-    with tempfile.TemporaryDirectory() as scratch:
-        with tarfile.open(fileobj=BytesIO(git(root, "archive", "--format=tar", revision))) as tree:
-            tree.extractall(scratch, filter="data")
+    with checked_out(revision, root) as scratch:
         done = subprocess.run(
             [sys.executable, "-m", "cli", *arguments],
             cwd=scratch,

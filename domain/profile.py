@@ -151,8 +151,8 @@ def number_grid(cells: Iterable[str]) -> NumberGrid:
     >>> number_grid(["0"] + ["1"] * 99).edges
     (0.0,)
     """
-    texts = Counter(text for text in cells if text.strip())
-    values = sorted((float(text), times) for text, times in texts.items())
+    texts = Counter(cells)
+    values = sorted((float(text), times) for text, times in texts.items() if text.strip())
     if not values or values[0][0] == values[-1][0]:
         return NumberGrid(())
     below = max(value for value, _ in values if value < values[-1][0])

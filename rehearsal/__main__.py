@@ -18,7 +18,7 @@ from rich.console import Console
 
 from config.delivery import load_delivery
 from config.schema import ConfigError, load
-from rehearsal.engine import Account, dashboards, warm_python
+from rehearsal.engine import Account, dashboards, functions, warm_python
 from rehearsal.engine.delivery import docker
 from rehearsal.report import dashboard
 from rehearsal.report.page import render
@@ -183,6 +183,7 @@ def run(stage: Stage, *, out: Path, console: Console, seed: int = 0, keep: bool 
         start=start, directory=out / "account", region=config.region, seed=seed, faults=scenario.faults
     ) as account:
         warm_python.start(account, SLOW_TO_IMPORT)
+        functions.fork_workers(account)
         account.journal.listeners.append(Display(console))
         directory = stage.assembly / f"assembly-{config.environment}"
         deployment = Deployment(account, config, directory, stage.repository)

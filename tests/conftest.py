@@ -12,6 +12,10 @@ from domain.names import WITHOUT_WHEELS
 os.environ[WITHOUT_WHEELS] = (
     "yes"  # a synth needs no network, and what runs here runs with this machine's packages
 )
+for library in ("OMP", "OPENBLAS"):
+    os.environ.setdefault(
+        f"{library}_NUM_THREADS", "1"
+    )  # each worker has a core; threads that spin take the others'
 gc.set_threshold(100_000, 50, 50)  # a seventh of the time of all tests, otherwise
 
 

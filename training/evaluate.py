@@ -192,7 +192,8 @@ def summarise(
 
 def profile_of(train: pd.DataFrame, schema: Schema) -> Profile:
     kinds = {feature.name: feature.kind for feature in schema.features}
-    return profile(kinds, list(train[list(kinds)].itertuples(index=False, name=None)))
+    columns = (train[name].to_numpy(dtype=object).tolist() for name in kinds)  # pandas hands out text one by one
+    return profile(kinds, list(zip(*columns, strict=True)))
 
 
 def write(name: str, text: str) -> None:

@@ -57,6 +57,11 @@ def install(account: Account) -> None:
     seam.install(account, on_invoke=lambda request: _answer(account, request), refuse=refuse)
 
 
+def fork_workers(account: Account) -> None:
+    """Start functions by forks of a process that has imported AWS's runtime, where there are many starts."""
+    _pools[account].fork_workers()
+
+
 def invoke(account: Account, name_or_arn: str, event: Any, *, attempt: int = 1) -> Outcome:
     """Run the function now and wait for it; every ending is journaled."""
     function = seam.find(account, name_or_arn)
@@ -133,16 +138,8 @@ def _run(account: Account, function: Function, event: Any) -> Outcome:
         response = _ask(worker, message, function.timeout_seconds)
     output = worker.new_output()
     _pools[account].give_back(worker, healthy=not response.get("dead"))
-    _log(
-        account,
-        function,
-        stream,
-        [
-            f"START RequestId: {request_id} Version: {function.version}",
-            *output.splitlines(),
-            f"END RequestId: {request_id}",
-        ],
-    )
+    lines = [f"START RequestId: {request_id} Version: {function.version}", *output.splitlines()]
+    _log(account, function, stream, [*lines, f"END RequestId: {request_id}"])
     if "ok" in response:
         return Outcome(True, response["ok"], output)
     return Outcome(False, response["error"], output)

@@ -98,10 +98,12 @@ class World:
         self.account.advance_to(self.account.clock.now() + timedelta(**duration))
 
 
-def zipped(code: str) -> bytes:
+def zipped(code: str, **modules: str) -> bytes:
+    """The code as the module app, and more modules by name."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("app.py", dedent(code))
+        for name, text in {"app": code, **modules}.items():
+            archive.writestr(f"{name}.py", dedent(text))
     return buffer.getvalue()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 import moto
 import moto.s3.notifications as s3_notifications
 import pytest
@@ -25,6 +26,7 @@ from moto.sts.models import sts_backends
 from tests.engine.runtime_world import world
 
 REPLACED = [
+    (botocore.session, "create_loader"),
     (IAMBackend, "_init_aws_policies"),
     (LambdaResponse, "invoke"),
     (LambdaFunction, "__init__"),
@@ -177,6 +179,13 @@ def test_accounts_live_one_after_another(tmp_path: Path) -> None:
             aws.queue("q")
             assert aws.account.client("sqs").list_queues()["QueueUrls"] == [aws.queue("q")[0]]
             assert list(aws.account.journal.entries) == []
+
+
+def test_sessions_share_what_was_read_of_the_services(tmp_path: Path) -> None:
+    with world(tmp_path):
+        one, other = (boto3.Session()._session.get_component("data_loader") for _ in range(2))
+        described = [loader.load_service_model("sqs", "service-2") for loader in (one, other)]
+        assert described[0] is described[1]
 
 
 def test_the_managed_policies_of_aws_are_there_in_every_account(tmp_path: Path) -> None:

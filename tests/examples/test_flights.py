@@ -116,7 +116,7 @@ def train(base: Path, threads: str, hash_seed: str) -> bytes:
     channel.mkdir(parents=True)
     (channel / "january.csv.gz").write_bytes(MONTHS[0].read_bytes())
     env = {"PATH": os.environ["PATH"], "SM_BASE_DIR": str(base)}
-    env |= {"OMP_NUM_THREADS": threads, "PYTHONHASHSEED": hash_seed}
+    env |= {"OMP_NUM_THREADS": threads, "OMP_WAIT_POLICY": "passive", "PYTHONHASHSEED": hash_seed}
     subprocess.run([sys.executable, "-m", "training", "train"], cwd=ROOT, env=env, check=True)
     assert json.loads((base / "model" / "schema.json").read_text())["target"] == "late"
     return (base / "model" / "model.onnx").read_bytes()

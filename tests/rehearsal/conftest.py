@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 
 from config.schema import ROOT, Config, load
 from rehearsal.sweep import short
+from tests.rehearsal.playing import play
 
 
 @dataclass(frozen=True)
@@ -75,13 +74,13 @@ def rehearse(small: Path, assembly: Path, tables: Path, tmp_path: Path) -> Rehea
             change(template)
             path.write_text(json.dumps(template))
         out = tmp_path / "out"
-        command = [
-            *(sys.executable, "-m", "rehearsal", "--config", str(small), "--tables", str(tables)),
-            *("--assembly", str(changed), "--until", "2013-03-03", "--retrains", "1", "--out", str(out)),
+        arguments = [
+            *("--config", str(small), "--tables", str(tables), "--assembly", str(changed)),
+            *("--until", "2013-03-03", "--retrains", "1", "--out", str(out)),
         ]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        path = out / "summary.json"
-        assert path.exists(), done.stdout + done.stderr
-        return Result(done.returncode, json.loads(path.read_text()), done.stdout)
+        exit_code = play(arguments, tmp_path / "printed")
+        printed, path = (tmp_path / "printed").read_text(), out / "summary.json"
+        assert path.exists(), printed
+        return Result(exit_code, json.loads(path.read_text()), printed)
 
     return run

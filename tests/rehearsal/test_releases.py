@@ -12,7 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from config.schema import load
-from rehearsal.engine import Account
+from rehearsal.__main__ import SLOW_TO_IMPORT
+from rehearsal.engine import Account, functions, warm_python
 from rehearsal.engine.cloudformation import assembly as assembly_of
 from rehearsal.scenarios import bad_release, brought
 from rehearsal.scenarios.dataset import hours
@@ -34,6 +35,8 @@ def world(
     """A deployment whose first model is live and is asked; its second one is trained, slow and in flight."""
     directory, start = tmp_path_factory.mktemp("releases"), FLIGHTS.start - timedelta(hours=2)
     with Account(start=start, directory=directory) as account:
+        warm_python.start(account, SLOW_TO_IMPORT)
+        functions.fork_workers(account)
         deployment = Deployment(account, load(small), assembly / "assembly-dev")
         deployment.deploy()
         deployment.upload_history([tables / name for name in FLIGHTS.table.history])

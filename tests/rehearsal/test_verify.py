@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from config.schema import ROOT
+from rehearsal.__main__ import SLOW_TO_IMPORT
+from rehearsal.engine import warm_python
 from rehearsal.scenarios.workplace import NOT_RUN, Workplace, copy_project, use_this_machine
 from tests.engine.delivery_world import KEY, SOURCE, Delivery, approval, build, committed, world
 
@@ -43,6 +45,7 @@ def delivery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Delivery]:
     from stacks.delivery_projects import VERIFY
 
     with world(tmp_path_factory.mktemp("verify") / "account") as made:
+        warm_python.start(made.account, SLOW_TO_IMPORT)
         use_this_machine(made.account)
         made.project("verify", *VERIFY.commands)
         made.pipeline(

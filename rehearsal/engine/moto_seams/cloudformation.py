@@ -6,11 +6,10 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import botocore.session
 from moto.cloudformation.exceptions import CloudFormationError
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.responses import ActionResult
-from moto.core.utils import camelcase_to_underscores
+from moto.core.utils import camelcase_to_underscores, get_service_model
 from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 
@@ -38,8 +37,7 @@ def answer(account: Account, handlers: Mapping[str, Handler]) -> None:
     replace(
         account, CloudFormationResponse, "RESPONSE_KEY_PATH_TO_TRANSFORMER", {}
     )  # answers are in AWS's shapes
-    operations = botocore.session.get_session().get_service_model("cloudformation").operation_names
-    for operation in operations:
+    for operation in get_service_model("cloudformation").operation_names:
         _answer(account, operation, handlers.get(operation) or _refusal(operation))
 
 

@@ -6,12 +6,11 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import botocore.session
 from moto.codebuild.responses import CodeBuildResponse
 from moto.codepipeline.responses import CodePipelineResponse
 from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult
-from moto.core.utils import camelcase_to_underscores
+from moto.core.utils import camelcase_to_underscores, get_service_model
 
 from rehearsal.engine.account import Unsupported
 
@@ -29,7 +28,7 @@ def error(code: str, message: str) -> JsonRESTError:
 
 def answer(account: Account, service: str, handlers: Mapping[str, Handler]) -> None:
     """Let `handlers` (by operation name) answer a service; every other operation is refused by name."""
-    for operation in botocore.session.get_session().get_service_model(service).operation_names:
+    for operation in get_service_model(service).operation_names:
         _answer(
             account, RESPONSES[service], operation, handlers.get(operation) or _refusal(service, operation)
         )

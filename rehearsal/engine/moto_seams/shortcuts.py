@@ -8,6 +8,8 @@ from functools import cache, lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+import botocore.session
+from botocore.loaders import Loader
 from moto import backends
 from moto.core import responses, serialize
 from moto.core.base_backend import BackendDict, BaseBackend
@@ -17,6 +19,9 @@ from rehearsal.engine.moto_seams.patches import replace
 
 if TYPE_CHECKING:
     from rehearsal.engine.account import Account
+
+_read: dict[str | None, dict[Any, Any]] = {}
+"""What boto3 has read of its own description of the services: each session reads megabytes anew, else."""
 
 
 def install(account: Account) -> None:
@@ -46,6 +51,12 @@ def install(account: Account) -> None:
             headers["x-amzn-requestid"] = numbered
         return numbered
 
+    def loader(search_path: str | None = None) -> Loader:
+        made: Loader = original_loader(search_path)
+        made._cache = _read.setdefault(search_path, made._cache)
+        return made
+
+    original_loader = replace(account, botocore.session, "create_loader", loader)
     original_backends = replace(account, BackendDict, "__getitem__", backends_of)
     replace(account, responses, "gen_amzn_requestid_long", request_id)  # it draws 52 letters
     replace(account, responses, "method_names_from_class", cache(method_names_from_class))

@@ -140,6 +140,13 @@ def imagined(account: Account, principal: Principal, access: Access) -> Decision
     return decide(_policies(account, principal, access), principal, access)
 
 
+def grants(account: Account, principal: Principal, access: Access) -> bool:
+    """Whether the role's own policies alone would let it through, whatever the resource says; nothing is kept of it."""
+    access = _with_context(account, principal, access, None)
+    identity = judge(_policies(account, principal, access).identity, access)
+    return identity.allowed and not identity.denied
+
+
 def imagined_refusal(
     account: Account, principal: Principal, access: Access, *, source_arn: str | None = None
 ) -> str:

@@ -27,7 +27,8 @@ from rehearsal.sweep.stage import NotDeployed, Stage
 from rehearsal.sweep.verdict import Verdict
 
 ONLY_POLICIES = {
-    "statement", "action", "resource", "policy condition", "principal", "trust", "KMS grant", "permission",
+    "statement", "action", "resource", "wildcard", "policy condition", "principal", "trust", "KMS grant",
+    "permission",
 }  # fmt: skip
 """Kinds that change nothing but the answers to questions."""
 

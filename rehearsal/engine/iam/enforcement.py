@@ -140,11 +140,11 @@ def imagined(account: Account, principal: Principal, access: Access) -> Decision
     return decide(_policies(account, principal, access), principal, access)
 
 
-def grants(account: Account, principal: Principal, access: Access) -> bool:
-    """Whether the role's own policies alone would let it through, whatever the resource says; nothing is kept of it."""
-    access = _with_context(account, principal, access, None)
-    identity = judge(_policies(account, principal, access).identity, access)
-    return identity.allowed and not identity.denied
+def grants(account: Account, document: str, access: Access) -> bool:
+    """Whether this policy of a role alone would let it through, whatever else says; nothing is kept of it."""
+    who = session(account, f"arn:aws:iam::{account.id}:role/imagined", "imagined")
+    verdict = judge([document], _with_context(account, who, access, None))
+    return verdict.allowed and not verdict.denied
 
 
 def imagined_refusal(

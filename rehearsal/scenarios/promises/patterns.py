@@ -70,7 +70,7 @@ def wrong(deployed: Deployed) -> Iterator[str]:
 
 
 def _wrong_of(rule: DeployedRule, states: States) -> Iterator[str]:
-    event = fitting(rule.pattern.get_pattern())
+    event = fitting(rule.written)
     for state in (*states.taken, *states.left):
         if rule.matches(said(event, states.field, state)) != (state in states.taken):
             yield f"{rule.name} {'leaves' if state in states.taken else 'takes'} {state}"

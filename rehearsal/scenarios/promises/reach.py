@@ -33,7 +33,8 @@ PROTECTED = tuple(
 def too_far(deployed: Deployed) -> Iterator[str]:
     for role in _roles(deployed):
         yield from _trusted_by(deployed, role)
-        yield from _actions_of(deployed, role)
+    for name, document in _given(deployed):
+        yield from _beyond(deployed, name, document)
     yield from _open_to_accounts(deployed)
 
 
@@ -51,23 +52,27 @@ def _trusted_by(deployed: Deployed, role: str) -> Iterator[str]:
             yield f"{role.rpartition('/')[2]} trusts {who.service or 'another account'}"
 
 
-def _actions_of(deployed: Deployed, role: str) -> Iterator[str]:
+def _given(deployed: Deployed) -> Iterator[tuple[str, str]]:
+    """Every policy that the templates give to a role, theirs or the bootstrap's, by its logical id."""
+    for policy in deployed.of_type("AWS::IAM::Policy"):
+        yield policy.logical_id, json.dumps(policy.properties["PolicyDocument"])
+    for role in deployed.of_type("AWS::IAM::Role"):
+        for policy in role.properties.get("Policies", []):
+            yield role.logical_id, json.dumps(policy["PolicyDocument"])
+
+
+def _beyond(deployed: Deployed, name: str, document: str) -> Iterator[str]:
     """Each action is given by its name, and reaches nothing of a neighbour's."""
-    name, account = role.rpartition("/")[2], deployed.account
-    documents = identity.role_documents(account, role)
-    given = [
-        one for text in (documents.permissions if documents else ()) for one in policies.statements(text)
-    ]
-    who = enforcement.session(account, role, "imagined")
-    for action in sorted({action for one in given if one.allows for action in one.actions or ("NotAction",)}):
+    given = [statement for statement in policies.statements(document) if statement.allows]
+    for action in sorted({action for one in given for action in one.actions or ("NotAction",)}):
         if reference.find(action) is None:
-            yield f"{name} may {action}, which names no action"
+            yield f"{name} allows {action}, which names no action"
             continue
         contexts = PASSED_TO if action == "iam:PassRole" else ((),)
         for arn in neighbours(deployed, action):
             asked = [Access(action, arn, context) for context in contexts]
-            if any(enforcement.grants(account, who, access) for access in asked):
-                yield f"{name} may {action} on {arn}"
+            if any(enforcement.grants(deployed.account, document, access) for access in asked):
+                yield f"{name} allows {action} on {arn}"
 
 
 def neighbours(deployed: Deployed, action: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,7 +19,7 @@ from rehearsal.engine.iam.policies import Access
 from rehearsal.engine.metric_data import MetricIndex, Series
 from rehearsal.engine.moto_seams import alarm_history as history_seam
 from rehearsal.engine.moto_seams import cloudwatch as seam
-from rehearsal.engine.moto_seams.cloudwatch import AlarmState, MetricAlarm, MetricInput, SeriesKey
+from rehearsal.engine.moto_seams.cloudwatch import AlarmState, Datum, MetricAlarm, MetricInput, SeriesKey
 
 if TYPE_CHECKING:
     from rehearsal.engine.account import Account
@@ -111,6 +111,16 @@ def next_change(account: Account) -> datetime | None:
 def published(account: Account) -> Mapping[SeriesKey, Series]:
     """Every metric that got a datum so far."""
     return _refreshed(account).index.series
+
+
+def imagined(alarm: MetricAlarm, data: list[Datum], instants: Iterable[datetime]) -> Iterator[str]:
+    """The state at each of these instants of an alarm that is OK before, if only these data were published."""
+    watch, state = Watch(), "OK"
+    watch.index.add(data)
+    for instant in instants:
+        verdict = judge(alarm, _datapoints(watch, alarm, instant), instant)
+        state = verdict.state if verdict else state
+        yield state
 
 
 def diagnose(account: Account) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from rehearsal.scenarios.finding import Expectation, Finding
 from rehearsal.scenarios.neighbour import DELIVERY, FAILURE, NEAR_MISSES, PUSH
 from rehearsal.scenarios.outcomes import as_expected
 from rehearsal.scenarios.permissions import check_permissions
+from rehearsal.scenarios.promises import check_promises
 from rehearsal.scenarios.strangers import check_strangers
 from rehearsal.scenarios.turn import Outcome
 from rehearsal.scenarios.unseen import check_unseen
@@ -268,6 +269,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     check_permissions,
     check_strangers,
     check_unseen,
+    check_promises,
     every_part_worked,
     states.agree,
     _again,

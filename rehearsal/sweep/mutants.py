@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from rehearsal.sweep import values
+
 Path = tuple[str | int, ...]
 Operation = Literal["drop", "set"]
 SPOILED = "spoiled"
@@ -85,6 +87,7 @@ def _of_template(template: dict[str, Any]) -> Found:
         special = BY_TYPE.get(resource["Type"])
         if special:
             yield from special((*here, "Properties"), properties)
+        yield from values.mutants(here, resource)
 
 
 def _policies(here: Path, properties: dict[str, Any]) -> Found:

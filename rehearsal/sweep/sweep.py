@@ -43,7 +43,7 @@ PARTS = (
     *("Makefile", "requirements", "package.json", "package-lock.json", "tideline", ".dockerignore"),
 )
 """What a recording depends on: what the app, the image and the steps of the delivery are made of."""
-TRIAL_SECONDS, LIFE_SECONDS, SEASON_SECONDS = 300, 1800, 5400
+TRIAL_SECONDS, LIFE_SECONDS, SEASON_SECONDS = 300, 1800, 3600
 Say = Callable[[str], None]
 
 
@@ -143,9 +143,12 @@ def whole(ground: Ground, chosen: Sequence[Mutant], at_once: int) -> Iterator[tu
     if not directory.exists():
         _in_a_fork(lambda _: short.make(directory, ROOT / "config" / "dev.yaml") and None)
     made = replace(Made.under(directory), tables=short.FLIGHTS.tables)
-    red = _in_a_fork(lambda _: _alone(ground, made))
-    if red:
-        raise SystemExit(f"the season without a mutant is not green: {'; '.join(red)}")
+    green = directory / "green"
+    if not green.exists():
+        red = _in_a_fork(lambda _: _alone(ground, made))
+        if red:
+            raise SystemExit(f"the season without a mutant is not green: {'; '.join(red)}")
+        green.touch()
     yield from _judged(chosen, partial(_life, ground, made, live), at_once, SEASON_SECONDS)
 
 

@@ -103,6 +103,17 @@ def test_nobody_imports_the_rehearsal() -> None:
     assert [str(path) for path in paths if any(within(m, {"rehearsal"}) for m in imported(path))] == []
 
 
+def test_moto_is_touched_in_its_seams_alone() -> None:
+    parts = ("rehearsal", "cli", "scripts", "config", "domain", "lambdas", "training", "stacks")
+    touching = {
+        path.parent.relative_to(ROOT).as_posix()
+        for part in parts
+        for path in files(part)
+        if any(within(module, {"moto"}) for module in imported(path))
+    }
+    assert touching == {"rehearsal/engine/moto_seams"}
+
+
 def called_names(path: Path) -> set[str]:
     return {
         ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)

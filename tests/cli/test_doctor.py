@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from moto import mock_aws
 from cli.__main__ import main
 from cli.doctor import BOOTSTRAP_PARAMETER, examine
 from cli.source import Aws
+from config import kept_account
 from config.schema import PRICES, ROOT, load
 from domain.names import Names
+from rehearsal.engine import Account
 
 CONFIG = load(ROOT / "config" / "dev.yaml")
 
@@ -146,3 +149,14 @@ def test_a_cli_of_another_version_stops(account: dict[str, Any], tmp_path: Path)
     [cli] = [one for one in examine(aws, CONFIG, tmp_path) if one.check == "CDK CLI"]
     assert cli.verdict == "stop"
     assert cli.found.startswith("2.1000.0, and 2.1148")
+
+
+def test_in_an_account_that_a_rehearsal_left_up_the_quotas_are_those_that_hold_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Account(start=datetime(2026, 1, 1, tzinfo=UTC), directory=tmp_path) as account:
+        for name, value in kept_account.environment(account.endpoint_url, account.region).items():
+            monkeypatch.setenv(name, value)
+        found = looked()
+    assert found["quota: Hosting"] == ("ok", "ml.c5.large for endpoint usage: 100, needed 2")
+    assert {found[f"quota: {job}"][0] for job in ("Training", "Processing")} == {"ok"}

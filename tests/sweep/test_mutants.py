@@ -83,6 +83,7 @@ def test_every_kind_of_thing_is_dropped_or_spoiled(found: list[Mutant]) -> None:
             "trust",
         ),
         *("environment", "permission", "pattern", "target", "alarm metric", "alarm dimension"),
+        *("setting", "wildcard"),
     }
 
 
@@ -142,3 +143,55 @@ def test_a_mutant_that_is_of_no_use_is_refused_in_one_sentence(given: dict[str, 
     with pytest.raises(ValueError, match=r"^(path|template|operation): ") as refused:
         own([json.loads(json.dumps(given))], {"stack": TEMPLATE})
     assert said in str(refused.value)
+
+
+def test_values_are_spoiled_so_that_they_stay_well_formed() -> None:
+    template = {
+        "Resources": {
+            "Alarm": {
+                "Type": "AWS::CloudWatch::Alarm",
+                "Properties": {"Threshold": 1, "Statistic": "Sum", "TreatMissingData": "ignore"},
+            },
+            "Rule": {
+                "Type": "AWS::Events::Rule",
+                "Properties": {
+                    "ScheduleExpression": "cron(50 22 * * ? *)",
+                    "EventPattern": {"detail": {"state": ["Approved", "Rejected"], "group": ["one"]}},
+                },
+            },
+            "Function": {
+                "Type": "AWS::Lambda::Function",
+                "Properties": {
+                    "Timeout": 60,
+                    "Environment": {"Variables": {"DAYS": "1.5", "NAME": "ours", "ARN": {"Ref": "Rule"}}},
+                },
+            },
+            "Table": {"Type": "AWS::DynamoDB::Table", "DeletionPolicy": "Retain", "Properties": {}},
+            "Policy": {
+                "Type": "AWS::IAM::Policy",
+                "Properties": {
+                    "PolicyDocument": {
+                        "Statement": [
+                            {"Action": "a:B", "Resource": "one"},
+                            {"Action": "a:C", "Resource": "*"},
+                        ]
+                    }
+                },
+            },
+        }
+    }
+    of_values = ("alarm rule", "schedule", "state", "setting", "protection", "wildcard")
+    found = [(one.kind, one.path[-1], one.value) for one in mutants("s", template) if one.kind in of_values]
+    assert found == [
+        ("alarm rule", "Threshold", "10"),
+        ("alarm rule", "Statistic", '"Average"'),
+        ("alarm rule", "TreatMissingData", '"notBreaching"'),
+        ("schedule", "ScheduleExpression", '"cron(50 3 * * ? *)"'),
+        ("state", 0, ""),
+        ("state", 1, ""),
+        ("protection", "Timeout", ""),
+        ("setting", "DAYS", '"15"'),
+        ("setting", "NAME", '"oursb"'),
+        ("protection", "DeletionPolicy", ""),
+        ("wildcard", "Resource", '"*"'),
+    ]

@@ -73,9 +73,9 @@ def deploy(
     return [stack.name for stack in stacks]
 
 
-def destroy(account: Account, directory: Path) -> list[str]:
-    """Delete the assembly's stacks, dependents first; returns their names."""
-    names = [stack.name for stack in reversed(_selected(directory, None))]
+def destroy(account: Account, directory: Path, *, only: Sequence[str] | None = None) -> list[str]:
+    """Delete the assembly's stacks, or those of these names, dependents first; returns their names."""
+    names = [stack.name for stack in reversed(_selected(directory, only))]
     for name in names:
         if _describe(account, name):
             _delete(account, name)

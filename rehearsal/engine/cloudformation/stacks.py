@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from rehearsal.engine.cloudformation import resource_types, service_role
+from rehearsal.engine.cloudformation import deployed, resource_types, service_role
 from rehearsal.engine.cloudformation.change_sets import ChangeSets
 from rehearsal.engine.cloudformation.changes import Steps, carry_out
 from rehearsal.engine.cloudformation.intrinsics import TemplateError
@@ -236,6 +236,7 @@ class Stacks:
 def install(account: Account) -> None:
     """Let this account's stacks be ours, and its bucket policies admit."""
     stacks = Stacks(account)
+    deployed.install(account, stacks.store)
     change_sets, queries = ChangeSets(stacks), StackQueries(stacks.store)
     seam.admit_every_bucket_access(account)
     seam.answer(

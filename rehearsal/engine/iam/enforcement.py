@@ -140,6 +140,13 @@ def imagined(account: Account, principal: Principal, access: Access) -> Decision
     return decide(_policies(account, principal, access), principal, access)
 
 
+def grants(account: Account, document: str, access: Access) -> bool:
+    """Whether this policy of a role alone would let it through, whatever else says; nothing is kept of it."""
+    who = session(account, f"arn:aws:iam::{account.id}:role/imagined", "imagined")
+    verdict = judge([document], _with_context(account, who, access, None))
+    return verdict.allowed and not verdict.denied
+
+
 def imagined_refusal(
     account: Account, principal: Principal, access: Access, *, source_arn: str | None = None
 ) -> str:

@@ -1,4 +1,4 @@
-"""Private touches on moto's CodePipeline and CodeBuild: our engine answers all of both, and nothing is left to moto."""
+"""Private touches on moto's CodePipeline, CodeBuild and Service Quotas: our engine answers all, moto nothing."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from moto.codepipeline.responses import CodePipelineResponse
 from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult
 from moto.core.utils import camelcase_to_underscores, get_service_model
+from moto.servicequotas.responses import ServiceQuotasResponse
 
 from rehearsal.engine.account import Unsupported
 
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
     from rehearsal.engine.account import Account
 
 Handler = Callable[[dict[str, Any]], Any]
-RESPONSES: dict[str, Any] = {"codepipeline": CodePipelineResponse, "codebuild": CodeBuildResponse}
+RESPONSES: dict[str, Any] = {
+    "codepipeline": CodePipelineResponse,
+    "codebuild": CodeBuildResponse,
+    "service-quotas": ServiceQuotasResponse,
+}
 
 
 def error(code: str, message: str) -> JsonRESTError:
@@ -36,7 +41,7 @@ def answer(account: Account, service: str, handlers: Mapping[str, Handler]) -> N
 
 def _refusal(service: str, operation: str) -> Handler:
     def refuse(_: dict[str, Any]) -> None:
-        raise Unsupported(f"{service} {operation}: not built; build it in rehearsal/engine/delivery/")
+        raise Unsupported(f"{service} {operation}: not built; build it in rehearsal/engine/")
 
     return refuse
 

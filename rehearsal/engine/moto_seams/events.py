@@ -37,6 +37,11 @@ class DeployedRule:
     targets: Sequence[Mapping[str, Any]]
     pattern: EventPattern
 
+    @property
+    def written(self) -> dict[str, Any]:
+        """The pattern as it was written; empty for a rule that has a schedule."""
+        return dict(self.pattern.get_pattern())
+
     def matches(self, event: Event) -> bool:
         """Whether the rule has a pattern and the event fits it."""
         return bool(self.pattern.get_pattern()) and self.pattern.matches_event(cast(EventMessageType, event))

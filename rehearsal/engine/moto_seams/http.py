@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rehearsal.engine.account import Account
 
 CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/[^/]+/([^/]+)/aws4_request")
-SIGNED_AS = {"monitoring": "cloudwatch", "states": "stepfunctions"}
+SIGNED_AS = {"monitoring": "cloudwatch", "servicequotas": "service-quotas", "states": "stepfunctions"}
 """boto3's names of services that sign with another one."""
 FORBIDDEN = 403
 

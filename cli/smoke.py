@@ -59,7 +59,8 @@ def _problem(answer: Any, rows: int, package_arn: str) -> str:
     predictions = answer.get("predictions", []) if isinstance(answer, dict) else []
     if len(predictions) != rows:
         return f"got {len(predictions)} predictions for {rows} rows: {str(answer)[:200]}"
-    if not all(isinstance(one, int | float) and math.isfinite(one) for one in predictions):
+    values = [value for one in predictions for value in (one if isinstance(one, list) else [one])]
+    if not all(isinstance(one, int | float) and math.isfinite(one) for one in values):
         return f"got {predictions}, expected finite numbers"
     if answer.get("model") != package_arn:
         return f"{answer.get('model')!r} answered, but {package_arn!r} is released"

@@ -18,6 +18,8 @@ from domain.events import utc
 from domain.npy import rows_of_npy
 
 T = TypeVar("T")
+Answered = float | tuple[float, ...]
+"""The prediction of one row: a number, or the probability of each class."""
 
 NOT_IN_A_TABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 MODEL_STAMP, RELEASE_STAMP, DIGEST_STAMP = "tideline-model=", "tideline-release=", "tideline-digest="
@@ -32,7 +34,7 @@ class Exchange:
     inference_id: str
     at: datetime
     rows: tuple[tuple[str, ...], ...]
-    predictions: tuple[float, ...]
+    predictions: tuple[Answered, ...]
     model: str
 
 
@@ -112,14 +114,22 @@ def _npy_rows(body: bytes, _: Sequence[str]) -> list[tuple[str, ...]]:
 ROWS = {"csv": _csv_rows, "json": _json_rows, "jsonlines": _json_line_rows, "npy": _npy_rows}
 
 
-def _predictions(body: bytes, kind: str) -> tuple[list[float], str]:
+def _predictions(body: bytes, kind: str) -> tuple[list[Answered], str]:
     if kind == "json":
         answer = json.loads(body)
-        return [float(p) for p in answer["predictions"]], str(answer.get("model", ""))
+        return [_answered(p) for p in answer["predictions"]], str(answer.get("model", ""))
     if kind == "jsonlines":
         lines = [json.loads(line) for line in body.split(b"\n") if line]
-        return [float(line["prediction"]) for line in lines], str(lines[0]["model"])
-    return [float(line) for line in body.split()], ""
+        return [_answered(line["prediction"]) for line in lines], str(lines[0]["model"])
+    return [_answered(line.split(b",") if b"," in line else line) for line in body.split()], ""
+
+
+def _answered(value: Any) -> Answered:
+    return tuple(map(float, value)) if isinstance(value, list) else float(value)
+
+
+def _is_finite(answered: Answered) -> bool:
+    return all(map(math.isfinite, answered)) if isinstance(answered, tuple) else math.isfinite(answered)
 
 
 def _exchange(line: str, columns: Sequence[str]) -> Exchange:
@@ -134,7 +144,7 @@ def _exchange(line: str, columns: Sequence[str]) -> Exchange:
         raise ValueError(
             f"{len(rows)} rows of {len(columns)} columns do not match {len(predictions)} predictions"
         )
-    if not all(math.isfinite(p) for p in predictions):
+    if not all(map(_is_finite, predictions)):
         raise ValueError("a prediction is not a finite number")
     name = str(meta.get("inferenceId") or meta["eventId"])
     for text in (name, model, *(cell for row in rows for cell in row)):

@@ -13,7 +13,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from domain.capture import Exchange, Truth
+from domain.capture import Answered, Exchange, Truth
+from domain.classes import outcome
 from domain.events import iso
 from domain.loss import LossDay, by_day, row_loss_day
 from domain.names import Prefix
@@ -32,6 +33,8 @@ class Schema:
     target: str
     time: str
     features: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    """Of a multiclass task, in the order of its probabilities."""
 
 
 @dataclass(frozen=True)
@@ -136,14 +139,17 @@ def table_columns(schema: Schema) -> tuple[str, ...]:
     return (schema.time, *schema.features, schema.target, *META_COLUMNS)
 
 
-def _loss(task: str, exchange: Exchange, row: int, label: str) -> LossDay | None:
+def _loss(schema: Schema, exchange: Exchange, row: int, label: str) -> LossDay | None:
     """The row's loss, or None where the label is none or is not one of this task."""
-    if "_" in label or not label.isascii():  # a number to Python, not to a table's reader
-        return None
     try:
-        return row_loss_day(task, f"{exchange.at:%Y-%m-%d}", exchange.predictions[row], float(label))
+        target = outcome(schema.task, schema.classes, label)
+        return row_loss_day(schema.task, f"{exchange.at:%Y-%m-%d}", exchange.predictions[row], target)
     except (ValueError, OverflowError):  # round() of a loss that is not finite
         return None
+
+
+def _told_prediction(prediction: Answered) -> str:
+    return ";".join(map(repr, prediction)) if isinstance(prediction, tuple) else repr(prediction)
 
 
 def _last_answers(exchanges: Iterable[Exchange]) -> dict[str, Exchange]:
@@ -152,7 +158,7 @@ def _last_answers(exchanges: Iterable[Exchange]) -> dict[str, Exchange]:
     for exchange in exchanges:
         other = known.setdefault(exchange.inference_id, exchange)
         known[exchange.inference_id] = max(
-            exchange, other, key=lambda e: (e.at, e.model, e.rows, e.predictions)
+            exchange, other, key=lambda e: (e.at, e.model, e.rows, repr(e.predictions))
         )
     return known
 
@@ -189,11 +195,11 @@ def join(
         ):
             if (exchange.inference_id, str(i)) in taken:
                 continue
-            loss = _loss(schema.task, exchange, i, label)
+            loss = _loss(schema, exchange, i, label)
             if loss is None:
                 bad += label != ""
                 continue
-            meta = (exchange.inference_id, str(i), exchange.model, repr(prediction))
+            meta = (exchange.inference_id, str(i), exchange.model, _told_prediction(prediction))
             rows.append((iso(exchange.at), *cells, label, *meta))
             losses[exchange.model].append(loss)
     loss_by_model = {model: tuple(by_day(found)) for model, found in sorted(losses.items())}

@@ -146,7 +146,7 @@ class Builder:
             raise LookupError("there are labels but no live model to which they could belong")
         raw = json.loads(aws.read_uri(self.s3, champion.report_uri))["schema"]
         features = tuple(feature["name"] for feature in raw["features"])
-        return Schema(raw["task"], raw["target"], raw["time"], features)
+        return Schema(raw["task"], raw["target"], raw["time"], features, tuple(raw.get("classes", ())))
 
 
 def _day_of(key: str) -> str:

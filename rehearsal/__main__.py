@@ -90,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
     own.add_argument("--data", type=Path, help="a CSV file, plain or gzipped")
     own.add_argument("--target", help="the column to predict")
     own.add_argument("--time", help="the column that dates each row")
-    own.add_argument("--task", help="binary or regression (default: what the target looks like)")
+    own.add_argument("--task", help="binary, multiclass or regression (default: what the target looks like)")
     return made
 
 

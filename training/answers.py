@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -38,16 +38,28 @@ def accepts(header: bytes) -> str | None:
     return None
 
 
-def _csv(predictions: list[float], _: str) -> bytes:
-    return orjson.dumps(predictions)[1:-1].replace(b",", b"\n") + b"\n"
+Predictions = list[float] | list[list[float]]
+"""One number a row, or one a class for each row."""
 
 
-def _json(predictions: list[float], model: str) -> bytes:
-    return orjson.dumps({"model": model, "predictions": predictions})
+def _csv(predictions: Predictions, _: dict[str, Any]) -> bytes:
+    text = orjson.dumps(predictions)[1:-1]
+    if text.startswith(b"["):
+        return text[1:-1].replace(b"],[", b"\n") + b"\n"
+    return text.replace(b",", b"\n") + b"\n"
 
 
-def _json_lines(predictions: list[float], model: str) -> bytes:
-    return b"".join(orjson.dumps({"prediction": one, "model": model}) + b"\n" for one in predictions)
+def _json(predictions: Predictions, named: dict[str, Any]) -> bytes:
+    return orjson.dumps({**named, "predictions": predictions})
 
 
-WRITERS: dict[str, Callable[[list[float], str], bytes]] = {CSV: _csv, JSON: _json, JSON_LINES: _json_lines}
+def _json_lines(predictions: Predictions, named: dict[str, Any]) -> bytes:
+    return b"".join(orjson.dumps({"prediction": one, **named}) + b"\n" for one in predictions)
+
+
+WRITERS: dict[str, Callable[[Predictions, dict[str, Any]], bytes]] = {
+    CSV: _csv,
+    JSON: _json,
+    JSON_LINES: _json_lines,
+}
+"""Each takes the rows' predictions and what is said beside them: the model, and its classes."""

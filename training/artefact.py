@@ -45,7 +45,7 @@ class Model:
         options.inter_op_num_threads = 1
         self.schema = schema
         self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        # A classifier puts its label first and [n, 2] probabilities last; a regressor has one [n, 1] output.
+        # A classifier puts its label first and its probabilities last, a column a class; a regressor has one column.
         self._output = self._session.get_outputs()[-1].name
         self._inputs = [one.name for one in self._session.get_inputs()]
         self.digest = hashlib.sha256(graph).hexdigest()[:DIGEST_DIGITS]
@@ -60,7 +60,7 @@ class Model:
         return cls(files[GRAPH], Schema.from_json(files[SCHEMA]))
 
     def predict(self, columns: Mapping[str, Any]) -> NDArray[np.float64]:
-        """The probability of class 1, or the value, per row; columns are numbers and texts by name."""
+        """Per row the probability of class 1, the value, or one a class; columns are numbers and texts by name."""
         return self.answer(
             Table(
                 _matrix(columns, self.schema.of_kind("number"), np.float32),
@@ -69,14 +69,14 @@ class Model:
         )
 
     def answer(self, table: Table) -> NDArray[np.float64]:
-        """The same of a table that is laid out already; float64, one value a row."""
+        """The same of a table that is laid out already; float64."""
         given = {NUMBERS: table.numbers, TEXTS: table.texts}
         if not given.keys() >= set(self._inputs):
             given = self._by_feature(table)
         output: NDArray[np.float32] = self._session.run(
             [self._output], {name: given[name] for name in self._inputs}
         )[0]
-        return output[:, -1].astype(np.float64)
+        return (output if self.schema.classes else output[:, -1]).astype(np.float64)
 
     def _by_feature(self, table: Table) -> dict[str, NDArray[Any]]:
         """For a graph of one input a feature, as earlier versions wrote it: a champion may be as old as that."""

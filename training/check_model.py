@@ -35,14 +35,19 @@ def main() -> None:
 
 
 def made_up(schema: Schema) -> tuple[pd.DataFrame, NDArray[np.float64]]:
-    """Rows as training sees them, the same every time: float32 and str, some missing, both classes."""
+    """Rows as training sees them, the same every time: float32 and str, some missing, every class."""
     draw = np.random.default_rng(0)
     columns = {
         feature.name: _numbers(draw) if feature.kind == "number" else draw.choice(WORDS, ROWS).astype(object)
         for feature in schema.features
     }
     noise = draw.uniform(size=ROWS)
-    return pd.DataFrame(columns), (noise > 0.7).astype(float) if schema.task == "binary" else noise * 100
+    targets = {
+        "binary": (noise > 0.7).astype(float),
+        "multiclass": np.floor(noise * len(schema.classes)),
+        "regression": noise * 100,
+    }
+    return pd.DataFrame(columns), targets[schema.task]
 
 
 def _numbers(draw: np.random.Generator) -> NDArray[np.float32]:

@@ -122,10 +122,10 @@ def few_duplicates(table: pd.DataFrame, schema: Schema, limits: CheckLimits) -> 
 
 
 def nothing_knows_too_much(table: pd.DataFrame, schema: Schema, limits: CheckLimits) -> Iterator[Verdict]:
-    """Asked only of targets that are numbers."""
-    targets = tables.targets(table, schema)
+    """Asked only of targets that are usable."""
+    truth = tables.truth(tables.targets(table, schema), schema)
     for feature in schema.features:
-        alone, of_gaps = skills(table, feature, targets)
+        alone, of_gaps = skills(table, feature, truth)
         for what, skill, allowed in (
             (f"{feature.name} alone", alone, limits.max_skill_alone),
             (f"gaps of {feature.name}", of_gaps, limits.max_skill_of_gaps),
@@ -143,19 +143,33 @@ def enough_of_each_class(train: pd.DataFrame, schema: Schema, limits: CheckLimit
     name = f"classes of {schema.target} before the held-out days"
     if schema.task == "regression":
         return Verdict(name, True, "none: a regression", "anything")
+    if schema.task == "multiclass":
+        return _enough_of_every_class(train, schema, limits, name)
     positive = int(tables.targets(train, schema).sum())
     rarer = min(positive, len(train) - positive)
     found = f"{positive} of {len(train)} rows are 1 ({positive / max(1, len(train)):.3%})"
     return Verdict(name, rarer >= limits.min_class_rows, found, f"at least {limits.min_class_rows} of each")
 
 
+def _enough_of_every_class(train: pd.DataFrame, schema: Schema, limits: CheckLimits, name: str) -> Verdict:
+    counts = train[schema.target].str.strip().value_counts()
+    rows = {one: int(counts.get(one, 0)) for one in schema.classes}
+    rarest = min(rows, key=lambda one: rows[one])
+    found = f"{rows[rarest]} of {len(train)} rows are {rarest!r}, the rarest of {len(rows)} classes"
+    allowed = f"at least {limits.min_class_rows} of each of CLASSES in model.py"
+    return Verdict(name, rows[rarest] >= limits.min_class_rows, found, allowed)
+
+
 def targets_usable(table: pd.DataFrame, schema: Schema) -> Verdict:
-    """Two classes written 0 and 1, or numbers; no target is missing."""
+    """Two classes written 0 and 1, one of the model's classes, or numbers; no target is missing."""
     cells = table[schema.target]
     name = f"target {schema.target}"
     if schema.task == "regression":
         bad = _all_that(cells, lambda cell: not cell.strip() or not is_number(cell))
         return Verdict(name, not bad, _shown(bad), "a finite number on every row")
+    if schema.task == "multiclass":
+        bad = _all_that(cells, lambda cell: cell.strip() not in schema.classes)
+        return Verdict(name, not bad, _shown(bad), f"one of {', '.join(schema.classes)}: CLASSES in model.py")
     classes = sorted(set(cells))
     wanted = {number(cell) if is_number(cell) else cell for cell in classes} == {0.0, 1.0}
     found = ", ".join(repr(cell) for cell in classes[:5]) + (" and more" if len(classes) > 5 else "")

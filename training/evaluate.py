@@ -23,6 +23,7 @@ from training.errors import Refused
 from training.importance import permutation_importance
 from training.losses import RowLosses
 from training.metrics import model_quality
+from training.multiclass import multiclass_quality
 from training.page import page
 from training.reference import reference
 from training.resampling import numbered
@@ -44,16 +45,18 @@ def main() -> None:
         tables.days(test, schema),
         losses.each_row(schema.task, predictions, targets),
         None if champion is None else losses.each_row(schema.task, finite(predict(champion, test)), targets),
-        losses.each_row(schema.task, np.full(len(test), train_targets.mean()), targets),
+        losses.each_row(schema.task, base_rate(schema, train_targets, len(test)), targets),
     )
     threshold = threshold_of(schema.task, predictions)
-    measured = bias_of(schema, train, train_targets, test, targets, predictions >= threshold.value)
+    measured = bias_of(schema, train, train_targets, test, targets, yes(schema, predictions, threshold))
     report = {
-        "schema": asdict(schema),
+        "schema": schema.to_dict(),
         **summarise(schema.task, row_losses, test, margin, resamples, measured.objections),
         "no_champion": why_none,
-        **quality(schema, predictions, targets, row_losses, threshold, float(train_targets.mean())),
-        "importance": permutation_importance(tables.features(test, schema), targets, challenger.predict),
+        **quality(schema, predictions, targets, row_losses, threshold, train_targets),
+        "importance": permutation_importance(
+            tables.features(test, schema), tables.truth(targets, schema), challenger.predict
+        ),
         "plan": json.loads(paths.processing("plan", "plan.json").read_text(encoding="utf-8")),
     }
     if report["gate"]["passed"]:
@@ -85,9 +88,27 @@ def read_champion(schema: Schema, test: pd.DataFrame) -> tuple[Model | None, str
     theirs = champion.schema
     if (theirs.task, theirs.target) != (schema.task, schema.target):
         return None, f"the champion answers {theirs.task} {theirs.target}, not {schema.task} {schema.target}"
+    if theirs.classes != schema.classes:
+        return (
+            None,
+            f"the champion knows the classes {', '.join(theirs.classes)}; CLASSES in model.py are others",
+        )
     if missing := [name for name in theirs.names if name not in test.columns]:
         return None, f"the champion needs {', '.join(missing)}, which the snapshot no longer has"
     return champion, None
+
+
+def base_rate(schema: Schema, train_targets: Vector, rows: int) -> Vector:
+    """What knows nothing but the training rows' targets would answer: their mean, or the share of each class."""
+    if schema.classes:
+        return np.tile(tables.truth(train_targets, schema).mean(axis=0), (rows, 1))
+    return np.full(rows, train_targets.mean())
+
+
+def yes(schema: Schema, predictions: Vector, threshold: Threshold) -> NDArray[np.bool_]:
+    """The rows to which the model says yes; of another task nobody asks."""
+    asked = predictions >= threshold.value if schema.task == "binary" else np.zeros(len(predictions))
+    return np.asarray(asked, dtype=bool)
 
 
 def predict(model: Model, table: pd.DataFrame) -> Vector:
@@ -102,7 +123,7 @@ def read_checks() -> dict[str, Any]:
 
 def finite(predictions: Vector) -> Vector:
     if not np.isfinite(predictions).all():
-        wrong = int((~np.isfinite(predictions)).sum())
+        wrong = int((~np.isfinite(predictions).reshape(len(predictions), -1).all(axis=1)).sum())
         raise Refused(
             f"a model answered {wrong} of {len(predictions)} held-out rows with no finite number; "
             "nothing can be compared: look at estimator() in model.py"
@@ -124,16 +145,22 @@ def quality(
     targets: Vector,
     row_losses: RowLosses,
     threshold: Threshold,
-    base_rate: float,
+    train_targets: Vector,
 ) -> dict[str, Any]:
     """Metrics in the registry's format; of probabilities also the curves, calibration and threshold."""
+    if schema.task == "multiclass":
+        sure, right = predictions.max(axis=1), predictions.argmax(axis=1) == targets
+        shares = tables.truth(train_targets, schema).mean(axis=0)
+        days = numbered(row_losses.days)
+        found = multiclass_quality(predictions, targets, days, classes=schema.classes, shares=shares)
+        return {**found, "calibration": curves.calibration(sure, right.astype(np.float64))}
     found = model_quality(
         schema.task,
         predictions,
         targets,
         numbered(row_losses.days),
         threshold=threshold.value,
-        base_rate=base_rate,
+        base_rate=float(train_targets.mean()),
         features=len(schema.features),
     )
     if schema.task == "binary":
@@ -192,7 +219,9 @@ def summarise(
 
 def profile_of(train: pd.DataFrame, schema: Schema) -> Profile:
     kinds = {feature.name: feature.kind for feature in schema.features}
-    columns = (train[name].to_numpy(dtype=object).tolist() for name in kinds)  # pandas hands out text one by one
+    columns = (
+        train[name].to_numpy(dtype=object).tolist() for name in kinds
+    )  # pandas hands out text one by one
     return profile(kinds, list(zip(*columns, strict=True)))
 
 

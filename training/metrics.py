@@ -37,7 +37,7 @@ def model_quality(
     drawn = draws(int(days.max()) + 1, RESAMPLES)
     if task == "regression":
         found = _regression(drawn @ by_day(days, *_errors(predictions, targets)), features)
-        return _shown("regression_metrics", found)
+        return shown("regression_metrics", found)
     said, true = predictions >= threshold, targets > 0
     cells = [~true & ~said, ~true & said, true & ~said, true & said]
     sums = drawn @ by_day(days, *(cell.astype(np.float64) for cell in cells))
@@ -45,22 +45,22 @@ def model_quality(
     found = {**_answers(*sums.T), **_probabilities(costs, sums), **_ranking(predictions, true, days, drawn)}
     (tn, fp, fn, tp), no, yes = sums[0].astype(int).tolist(), "0", "1"
     matrix = {no: {no: tn, yes: fp}, yes: {no: fn, yes: tp}}
-    return _shown("binary_classification_metrics", found, confusion_matrix=matrix)
+    return shown("binary_classification_metrics", found, confusion_matrix=matrix)
 
 
 def _answers(tn: Vector, fp: Vector, fn: Vector, tp: Vector) -> dict[str, Vector]:
     """Of the answers that the threshold makes."""
-    mcc = _ratio(tp * tn - fp * fn, np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)))
-    recall = _ratio(tp, tp + fn)
+    mcc = ratio(tp * tn - fp * fn, np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)))
+    recall = ratio(tp, tp + fn)
     return {
-        "accuracy": _ratio(tp + tn, tp + tn + fp + fn),
-        "precision": _ratio(tp, tp + fp),
+        "accuracy": ratio(tp + tn, tp + tn + fp + fn),
+        "precision": ratio(tp, tp + fp),
         "recall": recall,
         "true_positive_rate": recall,
-        "true_negative_rate": _ratio(tn, tn + fp),
-        "false_positive_rate": _ratio(fp, fp + tn),
-        "false_negative_rate": _ratio(fn, fn + tp),
-        "balanced_accuracy": (recall + _ratio(tn, tn + fp)) / 2,
+        "true_negative_rate": ratio(tn, tn + fp),
+        "false_positive_rate": ratio(fp, fp + tn),
+        "false_negative_rate": ratio(fn, fn + tp),
+        "balanced_accuracy": (recall + ratio(tn, tn + fp)) / 2,
         "f0_5": _f(0.5, fp, fn, tp),
         "f1": _f(1, fp, fn, tp),
         "f2": _f(2, fp, fn, tp),
@@ -71,7 +71,7 @@ def _answers(tn: Vector, fp: Vector, fn: Vector, tp: Vector) -> dict[str, Vector
 
 def _f(beta: float, fp: Vector, fn: Vector, tp: Vector) -> Vector:
     weighted = (1 + beta**2) * tp
-    return _ratio(weighted, weighted + beta**2 * fn + fp)
+    return ratio(weighted, weighted + beta**2 * fn + fp)
 
 
 def _losses(predictions: Vector, targets: Vector, base_rate: float) -> tuple[Vector, ...]:
@@ -90,8 +90,8 @@ def _probabilities(costs: Vector, sums: Vector) -> dict[str, Vector]:
     return {
         "brier": brier / rows,
         "log_loss": log_loss / rows,
-        "brier_skill": 1 - _ratio(brier, base_brier),
-        "log_loss_skill": 1 - _ratio(log_loss, base_log_loss),
+        "brier_skill": 1 - ratio(brier, base_brier),
+        "log_loss_skill": 1 - ratio(log_loss, base_log_loss),
     }
 
 
@@ -111,7 +111,7 @@ def _ranking(predictions: Vector, true: NDArray[np.bool_], days: Days, drawn: Ve
     )
     positive, rows = drawn @ by_day(days, true.astype(np.float64)), drawn @ by_day(days, np.ones(len(days)))
     prevalence = (positive / rows)[:, 0]
-    skill = _ratio(precision - prevalence, 1 - prevalence)
+    skill = ratio(precision - prevalence, 1 - prevalence)
     return {"auc": auc, "au_prc": precision, "au_prc_of_chance": prevalence, "au_prc_skill": skill}
 
 
@@ -120,10 +120,10 @@ def areas(counts: NDArray[Any]) -> tuple[Vector, Vector]:
     negative, positive = counts[..., 0, :].astype(np.float64), counts[..., 1, :].astype(np.float64)
     below = np.cumsum(negative, axis=-1) - negative
     of_negative, of_positive = negative.sum(axis=-1), positive.sum(axis=-1)
-    auc = _ratio((positive * (below + negative / 2)).sum(axis=-1), of_negative * of_positive)
+    auc = ratio((positive * (below + negative / 2)).sum(axis=-1), of_negative * of_positive)
     hits, misses = (np.cumsum(one[..., ::-1], axis=-1)[..., ::-1] for one in (positive, negative))
     precision = hits / np.maximum(hits + misses, 1e-300)
-    return auc, _ratio((positive * precision).sum(axis=-1), of_positive)
+    return auc, ratio((positive * precision).sum(axis=-1), of_positive)
 
 
 def _errors(predictions: Vector, targets: Vector) -> tuple[Vector, ...]:
@@ -137,27 +137,27 @@ def _regression(sums: Vector, features: int) -> dict[str, Vector]:
     spread = target_squared / rows - (target / rows) ** 2
     spread = np.where(spread > 1e-12 * np.maximum(1, target_squared / rows), spread, 0)
     mse = squared / rows
-    r2 = 1 - _ratio(mse, spread)
+    r2 = 1 - ratio(mse, spread)
     free = rows - features - 1
     return {
         "mae": absolute / rows,
         "mse": mse,
         "rmse": np.sqrt(mse),
         "r2": r2,
-        "adjusted_r2": np.where(free > 0, 1 - (1 - r2) * _ratio(rows - 1, free), np.nan),
-        "explained_variance": 1 - _ratio(mse - (error / rows) ** 2, spread),
+        "adjusted_r2": np.where(free > 0, 1 - (1 - r2) * ratio(rows - 1, free), np.nan),
+        "explained_variance": 1 - ratio(mse - (error / rows) ** 2, spread),
         "mean_error": error / rows,
     }
 
 
-def _ratio(part: Any, whole: Any) -> Vector:
+def ratio(part: Any, whole: Any) -> Vector:
     """NaN where there is nothing to divide by."""
     part, whole = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
     found = np.full(np.broadcast(part, whole).shape, np.nan)
     return np.asarray(np.divide(part, whole, out=found, where=whole != 0))
 
 
-def _shown(name: str, metrics: dict[str, Vector], **beside: Any) -> dict[str, Any]:
+def shown(name: str, metrics: dict[str, Vector], **beside: Any) -> dict[str, Any]:
     """In the registry's format, and the 95% interval of each metric over draws of days, null where it has none."""
     found = {metric: described(values) for metric, values in metrics.items()}
     values = {metric: {"value": value, "standard_deviation": sd} for metric, (value, sd, _) in found.items()}

@@ -5,9 +5,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
-TASK = "binary"  # or "regression"
+TASK = "binary"  # or "regression"; or "multiclass", with CLASSES = [...], 3 to 50 of them
 TIME = "event_time"  # ISO 8601, UTC; decides what is held out
-TARGET = "late"  # 1 or 0; a number for a regression
+TARGET = "late"  # 1 or 0; a number for a regression; one of CLASSES
 
 # The columns the model sees, in the order of a CSV request. All are known before departure.
 FEATURES = {

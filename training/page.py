@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+from training.page_classes import of_classes
+from training.page_tables import table as _table
 from training.plots import plot
 
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:1000px;margin:24px auto;padding:0 16px;color:#1a1d21}
@@ -41,22 +42,6 @@ def _section(title: str, body: str) -> str:
     return f"<h2>{title}</h2>{body}" if body else ""
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    def line(cells: Sequence[Any], tag: str) -> str:
-        # An empty cell heads nothing, and a screen reader would announce it.
-        tags = [tag if cell != "" else "td" for cell in cells]
-        cells = [f"<{tag}>{escape(_shown(cell))}</{tag}>" for tag, cell in zip(tags, cells, strict=True)]
-        return f"<tr>{''.join(cells)}</tr>"
-
-    return f"<table>{line(header, 'th')}{''.join(line(row, 'td') for row in rows)}</table>"
-
-
-def _shown(cell: Any) -> str:
-    if cell is None:
-        return "-"
-    return f"{cell:.4f}" if isinstance(cell, float) else str(cell)
-
-
 def _losses(report: dict[str, Any]) -> str:
     models = [name for name in ("challenger", "champion", "base_rate") if report["loss"][name] is not None]
     lines = {
@@ -69,22 +54,25 @@ def _losses(report: dict[str, Any]) -> str:
 
 
 def _plots(report: dict[str, Any]) -> str:
-    metrics = report.get("binary_classification_metrics")
-    if not metrics:
+    if "calibration" not in report:
         return ""
-    roc = metrics["receiver_operating_characteristic_curve"]
-    pr = metrics["precision_recall_curve"]
     groups = report["calibration"]["groups"]
     diagonal = [(0.0, 0.0), (1.0, 1.0)]
+    calibration = plot(
+        "calibration: came true over said",
+        {"model": [(g["said"], g["came_true"]) for g in groups], "perfect": diagonal},
+    )
+    metrics = report.get("binary_classification_metrics")
+    if not metrics:
+        return f'<div class="plots">{calibration}</div>'
+    roc = metrics["receiver_operating_characteristic_curve"]
+    pr = metrics["precision_recall_curve"]
     drawn = (
         plot(
             "ROC: true over false positive rate", {"model": _points(roc, "false", "true"), "chance": diagonal}
         ),
         plot("precision over recall", {"model": list(zip(pr["recalls"], pr["precisions"], strict=True))}),
-        plot(
-            "calibration: came true over said",
-            {"model": [(g["said"], g["came_true"]) for g in groups], "perfect": diagonal},
-        ),
+        calibration,
     )
     return f'<div class="plots">{"".join(drawn)}</div>'
 
@@ -94,14 +82,17 @@ def _points(curve: dict[str, list[float]], x: str, y: str) -> list[tuple[float, 
 
 
 def _metrics(report: dict[str, Any]) -> str:
-    name = "regression_metrics" if report["task"] == "regression" else "binary_classification_metrics"
+    task = report["task"]
+    name = "regression_metrics" if task == "regression" else f"{task}_classification_metrics"
     rows = []
     for metric, interval in report["intervals"].items():
         low, high = interval or (None, None)
         rows.append((metric, report[name][metric]["value"], low, high))
     table = _table(("metric", "value", "95% from", "to"), rows)
-    if report["task"] == "regression":
+    if task == "regression":
         return table
+    if task == "multiclass":
+        return table + of_classes(report)
     matrix, threshold = report[name]["confusion_matrix"], report["threshold"]
     answers = _table(
         ("truth", "said 0", "said 1"), [(truth, matrix[truth]["0"], matrix[truth]["1"]) for truth in "01"]

@@ -61,7 +61,7 @@ def _answers_without_their_day(schema: Schema, train: pd.DataFrame) -> Vector:
     features, targets = tables.features(train, schema), tables.targets(train, schema)
     _, day = np.unique(tables.days(train, schema), return_inverse=True)
     order = np.random.default_rng(0).permutation(len(train))
-    answers = np.empty(len(train))
+    answers = np.empty((len(train), *schema.answer_shape))
     for fold in range(FOLDS):
         inside = day % FOLDS == fold
         if inside.any():

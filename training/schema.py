@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from domain.classes import problem
 from domain.loss import TASKS
 from training.errors import Refused
 
@@ -27,6 +28,8 @@ class Schema:
     target: str
     time: str
     features: tuple[Feature, ...]
+    classes: tuple[str, ...] = ()
+    """Of a multiclass task, in the order of its probabilities."""
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
@@ -38,6 +41,10 @@ class Schema:
                 raise Refused(
                     f"FEATURES[{feature.name!r}] is {feature.kind!r}, allowed are {', '.join(KINDS)}"
                 )
+        if self.task == "multiclass" and (wrong := problem(self.classes)):
+            raise Refused(f"model.py: CLASSES {wrong}")
+        if self.task != "multiclass" and self.classes:
+            raise Refused(f"model.py has CLASSES, and TASK is {self.task!r}; only multiclass has them")
         if clash := {self.target, self.time} & set(self.names):
             raise Refused(
                 f"FEATURES names {min(clash)!r}, which is TARGET or TIME; a feature cannot be either"
@@ -46,6 +53,11 @@ class Schema:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(feature.name for feature in self.features)
+
+    @property
+    def answer_shape(self) -> tuple[int, ...]:
+        """Of one row's answer: one number, or one a class."""
+        return (len(self.classes),) if self.classes else ()
 
     def of_kind(self, kind: str) -> tuple[str, ...]:
         """The names of the numbers, or of the categories, in order."""
@@ -56,17 +68,26 @@ class Schema:
         """All that a training table must have."""
         return (self.time, *self.names, self.target)
 
+    def to_dict(self) -> dict[str, Any]:
+        """As it is written beside a model; an image from before there were classes reads one that has none."""
+        return {name: value for name, value in asdict(self).items() if name != "classes" or value}
+
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=1) + "\n"
+        return json.dumps(self.to_dict(), indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Schema:
         fields: dict[str, Any] = json.loads(text)
-        return cls(**{**fields, "features": tuple(Feature(**feature) for feature in fields["features"])})
+        features = tuple(Feature(**feature) for feature in fields["features"])
+        return cls(**{**fields, "features": features, "classes": tuple(fields.get("classes", ()))})
 
     @classmethod
-    def of(cls, task: str, target: str, time: str, features: Mapping[str, str]) -> Schema:
-        return cls(task, target, time, tuple(Feature(name, kind) for name, kind in features.items()))
+    def of(
+        cls, task: str, target: str, time: str, features: Mapping[str, str], classes: Sequence[str] = ()
+    ) -> Schema:
+        return cls(
+            task, target, time, tuple(Feature(name, kind) for name, kind in features.items()), tuple(classes)
+        )
 
 
 def number(text: str) -> float:

@@ -57,10 +57,12 @@ class Server:
 
     def __init__(self, model: Model, *, name: str, metric: PredictionMetric, limits: Limits) -> None:
         self.model = model
-        self.name = name
         self.metric = metric
         self.limits = limits
         self.requests = Requests(model.schema)
+        classes = model.schema.classes
+        self.named: dict[str, Any] = {"model": name, **({"classes": classes} if classes else {})}
+        self.places = np.linspace(0, 1, len(classes)) if classes else None
         self.admission = Admission(
             max_requests=limits.requests, max_bytes=max(limits.buffered_mib, limits.body_mib) * MIB
         )
@@ -154,9 +156,11 @@ class Server:
             table = reader(body)
         except BadRequest as error:
             return refuse(400, str(error))
-        rounded = np.round(self.model.answer(table), DIGITS).tolist()
-        if not math.isfinite(sum(rounded)):
-            row = next(i for i, one in enumerate(rounded, 1) if not math.isfinite(one))
+        answers = self.model.answer(table)
+        rounded = np.round(answers, DIGITS).tolist()
+        told = rounded if self.places is None else (answers @ self.places).tolist()
+        if not math.isfinite(sum(told)):
+            row = next(i for i, one in enumerate(told, 1) if not math.isfinite(one))
             return refuse(500, f"the model answered row {row} with a value that is not finite")
-        self.metric.add(rounded)
-        return Answer(200, accepted, WRITERS[accepted](rounded, self.name))
+        self.metric.add(told)
+        return Answer(200, accepted, WRITERS[accepted](rounded, self.named))

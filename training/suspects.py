@@ -16,27 +16,28 @@ Codes = NDArray[np.int64]
 Vector = NDArray[np.float64]
 
 
-def skill_alone(codes: Codes, targets: Vector) -> float:
-    """Share of the targets' variance that the means by code explain: learned on even rows, asked on odd ones.
+def skill_alone(codes: Codes, truth: Vector) -> float:
+    """Share of the variance of [rows, values] that the means by code explain: learned on even rows, asked on odd ones.
 
-    Below 0 where the means are noise; 0 where the targets do not vary.
+    Below 0 where the means are noise; 0 where the values do not vary.
     """
     learn, ask = slice(0, None, 2), slice(1, None, 2)
     size = int(codes.max(initial=0)) + 1
     counts = np.bincount(codes[learn], minlength=size)
-    sums = np.bincount(codes[learn], weights=targets[learn], minlength=size)
-    overall = float(targets[learn].mean())
-    means = np.where(counts > 0, sums / np.maximum(counts, 1), overall)
-    nothing = float(np.mean((targets[ask] - overall) ** 2))
-    if nothing == 0:
-        return 0.0
-    return 1.0 - float(np.mean((targets[ask] - means[codes[ask]]) ** 2)) / nothing
+    left = nothing = 0.0
+    for values in truth.T:
+        sums = np.bincount(codes[learn], weights=values[learn], minlength=size)
+        overall = float(values[learn].mean())
+        means = np.where(counts > 0, sums / np.maximum(counts, 1), overall)
+        left += float(np.mean((values[ask] - means[codes[ask]]) ** 2))
+        nothing += float(np.mean((values[ask] - overall) ** 2))
+    return 1.0 - left / nothing if nothing else 0.0
 
 
-def skills(table: pd.DataFrame, feature: Feature, targets: Vector) -> tuple[float, float]:
-    """What the feature explains alone, and what its gaps do; targets are those of the table's rows."""
+def skills(table: pd.DataFrame, feature: Feature, truth: Vector) -> tuple[float, float]:
+    """What the feature explains alone, and what its gaps do; `truth` is that of the table's rows, [rows, values]."""
     step = -(-len(table) // MAX_ROWS)
-    cells, asked = table[feature.name].iloc[::step], targets[::step]
+    cells, asked = table[feature.name].iloc[::step], truth[::step]
     codes = _number_codes(tables.numbers(cells)) if feature.kind == "number" else pd.factorize(cells)[0]
     gaps = (tables.by_value(cells, str.strip) == "").astype(np.int64)
     return skill_alone(codes.astype(np.int64), asked), skill_alone(gaps, asked) if gaps.any() else 0.0

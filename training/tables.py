@@ -66,4 +66,16 @@ def features(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 
 
 def targets(table: pd.DataFrame, schema: Schema) -> NDArray[np.float64]:
-    return numbers(table[schema.target])
+    """Each row's number; of a multiclass task the place of its class, NaN where it is none."""
+    if schema.task != "multiclass":
+        return numbers(table[schema.target])
+    places = {name: place for place, name in enumerate(schema.classes)}
+    found = by_value(table[schema.target], lambda cell: places.get(cell.strip(), np.nan))
+    return np.asarray(found, dtype=np.float64)
+
+
+def truth(targets: NDArray[np.float64], schema: Schema) -> NDArray[np.float64]:
+    """What a perfect answer would be, [rows, values]: the number itself, or 1 for the class that came."""
+    if schema.task != "multiclass":
+        return targets[:, None]
+    return np.asarray(targets[:, None] == np.arange(len(schema.classes)), dtype=np.float64)

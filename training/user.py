@@ -22,7 +22,8 @@ def schema() -> Schema:
     for name in ("TASK", "TARGET", "TIME", "FEATURES"):
         if not hasattr(model, name):
             raise Refused(f"model.py lacks {name}")
-    return Schema.of(model.TASK, model.TARGET, model.TIME, model.FEATURES)
+    classes = [str(one) for one in getattr(model, "CLASSES", ())]
+    return Schema.of(model.TASK, model.TARGET, model.TIME, model.FEATURES, classes)
 
 
 def ranges(schema: Schema) -> dict[str, tuple[float, float]]:

@@ -33,7 +33,7 @@ class Calendar:
         if self.process.wait():
             said = (self.directory / "log").read_text(errors="replace").strip()
             raise RuntimeError((said or "no reason given").splitlines()[-1])
-        answers: dict[str, list[float]] = json.loads((self.directory / calendar_models.ANSWERS).read_text())
+        answers: dict[str, list[Any]] = json.loads((self.directory / calendar_models.ANSWERS).read_text())
         return {inference_id: tuple(values) for inference_id, values in answers.items()}
 
     def stop(self) -> None:

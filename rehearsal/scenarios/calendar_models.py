@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from domain.loss import Prediction
 from rehearsal.scenarios.dataset import hours, request_body, rows
 from rehearsal.scenarios.parity import in_memory
 
@@ -20,7 +21,7 @@ PLAN, ANSWERS = "plan.json", "answers.json"
 LABELS_COME_AFTER = timedelta(days=1)
 GIVES_WAY = 19
 
-Predictions = dict[str, tuple[float, ...]]
+Predictions = dict[str, tuple[Prediction, ...]]
 
 
 @dataclass(frozen=True)

@@ -51,8 +51,9 @@ def check_parity(deployment: Deployment, answer: Answer) -> Parity:
 
 
 def in_memory(graph: bytes, schema: bytes, body: str) -> np.ndarray:
-    """What a model answers to a request's body: the probability of 1, or the value, per row."""
-    features = json.loads(schema)["features"]
+    """What a model answers to a request's body: per row the probability of 1, the value, or one a class."""
+    described = json.loads(schema)
+    features = described["features"]
     columns = zip(*csv.reader(io.StringIO(body, newline="")), strict=True)
     columns_of: dict[str, list[np.ndarray]] = {"number": [], "category": []}
     for feature, cells in zip(features, columns, strict=True):
@@ -60,7 +61,7 @@ def in_memory(graph: bytes, schema: bytes, body: str) -> np.ndarray:
     inputs = {INPUTS[kind]: np.hstack(found) for kind, found in columns_of.items() if found}
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     output = np.asarray(session.run(None, inputs)[-1])
-    values: np.ndarray = output[:, -1] if output.ndim == 2 else output
+    values: np.ndarray = output[:, -1] if output.ndim == 2 and not described.get("classes") else output
     return values.astype(float)
 
 

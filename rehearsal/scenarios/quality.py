@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from domain.classes import outcome
 from domain.loss import mean_loss
 from rehearsal.scenarios.calendar import Calendar
 from rehearsal.scenarios.calendar_models import Predictions, firsts
@@ -49,7 +50,8 @@ def compare(
     never = {answer.inference_id: answer.predictions for answer in answered if answer.model == first}
     if later:
         never |= _ask_first_model(deployment, later)
-    labels = [label for answer in answered for label in answer.labels]
+    task, classes = schema["task"], schema.get("classes", ())
+    labels = [outcome(task, classes, label) for answer in answered for label in answer.labels]
     served = [p for answer in answered for p in answer.predictions]
     dated, failed = dict(never), ""
     try:
@@ -58,11 +60,11 @@ def compare(
         failed = str(error)
 
     def loss(alternative: Predictions) -> float:
-        return mean_loss(schema["task"], [p for a in answered for p in alternative[a.inference_id]], labels)
+        return mean_loss(task, [p for a in answered for p in alternative[a.inference_id]], labels)
 
     return Quality(
         rows=len(labels),
-        served=mean_loss(schema["task"], served, labels),
+        served=mean_loss(task, served, labels),
         never_retrained=loss(never),
         calendar=None if failed else loss(dated),
         calendar_runs=1 + len(firsts(scenario.start, scenario.end)),
@@ -70,10 +72,10 @@ def compare(
     )
 
 
-def _ask_first_model(deployment: Deployment, answers: Sequence[Answer]) -> dict[str, tuple[float, ...]]:
+def _ask_first_model(deployment: Deployment, answers: Sequence[Answer]) -> Predictions:
     sagemaker, runtime = (deployment.account.client(name) for name in ("sagemaker", "sagemaker-runtime"))
     _create_endpoint(sagemaker, deployment.ledger_bodies("RELEASE")[0]["parameter"].split(","), deployment)
-    predictions: dict[str, tuple[float, ...]] = {}
+    predictions: Predictions = {}
     batch: list[Answer] = []
     for i, answer in enumerate(answers):
         batch.append(answer)

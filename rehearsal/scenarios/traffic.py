@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from domain.loss import Prediction
 from domain.names import Prefix
 from rehearsal.scenarios.dataset import Hour, request_body
 from rehearsal.scenarios.deployment import Deployment
@@ -24,8 +25,8 @@ class Answer:
     inference_id: str
     at: datetime
     model: str
-    predictions: tuple[float, ...]
-    labels: tuple[float, ...]
+    predictions: tuple[Prediction, ...]
+    labels: tuple[str, ...]
     body: str
     rows: int
     while_changing: bool
@@ -55,7 +56,7 @@ class World:
 
     def ask(self, hour: Hour) -> Answer:
         self._rows = hour.cells(self.features)
-        labels = tuple(float(row[self.target]) for row in hour.rows)
+        labels = tuple(row[self.target] for row in hour.rows)
         answer = self._ask(self._rows, hour.inference_id, hour.at, labels)
         self.answers.append(answer)
         self._unlabelled[hour.at.date()].append(answer)
@@ -79,7 +80,7 @@ class World:
                 self.again.append(self._ask(rows, f"{minute:%Y%m%dT%H%M}-{part}", minute, ()))
 
     def _ask(
-        self, rows: Sequence[Sequence[str]], inference_id: str, at: datetime, labels: tuple[float, ...]
+        self, rows: Sequence[Sequence[str]], inference_id: str, at: datetime, labels: tuple[str, ...]
     ) -> Answer:
         body, model, predictions, problem = request_body(rows), "", (), ""
         while_changing = bool(self.deployment.account.in_transition)
@@ -119,9 +120,8 @@ class World:
 
 
 def _truth(answer: Answer) -> dict[str, Any]:
-    data = "\n".join(f"{label:.15g}" for label in answer.labels)
     return {
-        "groundTruthData": {"data": data, "encoding": "CSV"},
+        "groundTruthData": {"data": "\n".join(answer.labels), "encoding": "CSV"},
         "eventMetadata": {"eventId": answer.inference_id},
         "eventVersion": "0",
     }

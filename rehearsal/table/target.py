@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from domain.classes import LEAST, MOST
 from rehearsal.table import cells
 from rehearsal.table.unusable import Unusable, shown
 
@@ -17,7 +18,7 @@ SMALL_SPREAD = 0.05
 
 @dataclass(frozen=True)
 class Target:
-    """Values as text, "" where missing; `notes` say what was inferred and why."""
+    """Values as text, "" where missing; `notes` say what was inferred and why. Classes are texts."""
 
     task: str
     values: pd.Series
@@ -25,12 +26,14 @@ class Target:
 
 
 def infer(column: pd.Series, name: str, task: str | None, *, decimal_comma: bool = False) -> Target:
-    """Two values make a binary task, more numbers a regression; `task` says it otherwise."""
+    """Two values make a binary task, more texts classes, more numbers a regression; `task` says it otherwise."""
     there = cells.present(column)
     if not there.any():
         raise Unusable(
             f"TARGET {name!r} is empty in all {len(column)} rows; name a column that holds what came true"
         )
+    if task == "multiclass":
+        return _multiclass(column, name, task)
     values = cells.truths(column)
     values = values if values is not None else cells.numbers(column, decimal_comma=decimal_comma)
     kinds = sorted(set(column[there])) if values is None else sorted(set(values[np.isfinite(values)]))
@@ -46,12 +49,14 @@ def infer(column: pd.Series, name: str, task: str | None, *, decimal_comma: bool
         )
     if len(kinds) == 2 and task != "regression":
         return _binary(column, name, values, task)
-    if values is None:
+    if values is None and task == "regression":
         found = shown([str(kind) for kind in kinds], most=5)
         raise Unusable(
-            f"TARGET {name!r} has {len(kinds)} classes ({found}); allowed are two classes or numbers: "
-            "name another column, or one class against the rest"
+            f"TARGET {name!r} has {len(kinds)} classes ({found}), TASK=regression needs numbers; give TASK=multiclass "
+            "or a column of numbers"
         )
+    if values is None:
+        return _multiclass(column, name, task)
     return _regression(values, name, column, len(kinds), task)
 
 
@@ -72,6 +77,22 @@ def _binary(column: pd.Series, name: str, values: cells.Numbers | None, task: st
     why = "as asked" if task else "it has two values"
     share = (text == "1").sum() / (text != "").sum()
     return Target("binary", text, (f"task binary ({why}): {name}{meaning}; {share:.1%} are 1",))
+
+
+def _multiclass(column: pd.Series, name: str, task: str | None) -> Target:
+    """Texts as they are, and whole numbers in one notation: 1 and 1.0 are one class."""
+    numbers = cells.numbers(column)
+    text = cells.category_text(column)
+    if numbers is not None and np.isfinite(numbers[(text != "").to_numpy()]).all():
+        text = pd.Series([cells.number_text(value, 9) for value in numbers], column.index)
+    kinds = sorted(set(text) - {""})
+    if not LEAST <= len(kinds) <= MOST:
+        raise Unusable(
+            f"TARGET {name!r} has {len(kinds)} classes ({shown(kinds, most=5)}); allowed are {LEAST} to {MOST}, or two "
+            "of TASK=binary: name another column, or put the rare ones together"
+        )
+    why = "as asked" if task else "it has more than two values, and they are no numbers"
+    return Target("multiclass", text, (f"task multiclass ({why}): {name}; {len(kinds)} classes",))
 
 
 def _positive(column: pd.Series) -> str:

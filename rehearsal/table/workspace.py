@@ -24,7 +24,7 @@ TASK = {task}
 TIME = {time}
 TARGET = {target}
 FEATURES = {features}
-
+{classes}
 
 def estimator() -> Pipeline:
     return pipeline(TASK, FEATURES)
@@ -49,6 +49,7 @@ def model_py(prepared: Prepared) -> str:
         time=json.dumps(TIME),
         target=json.dumps(prepared.target),
         features=features,
+        classes=f"CLASSES = {json.dumps(prepared.classes, ensure_ascii=False)}\n" if prepared.classes else "",
     )
 
 

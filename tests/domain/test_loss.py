@@ -13,7 +13,7 @@ def test_a_regression_pays_the_squared_error() -> None:
 
 
 def test_an_unknown_task_is_refused_with_the_allowed_ones() -> None:
-    with pytest.raises(ValueError, match="got task 'ranking', allowed are binary, regression"):
+    with pytest.raises(ValueError, match="got task 'ranking', allowed are binary, multiclass, regression"):
         row_loss("ranking", 0.5, 1)
 
 

@@ -22,7 +22,9 @@ HEADER = ["Ausgefallen?", "Datum", "<b>last</b>", "Modell", "Kunde"]
 
 
 def machine_rows(*, flips: bool) -> list[list[str]]:
-    """Fifty days of machines, shuffled: gaps, decimal commas, ids. From day 20 on load may mean the opposite."""
+    """Fifty days of machines, shuffled: gaps, decimal commas, ids. Three classes; or two, of which from day 20 on
+    load means the opposite.
+    """
     rng = random.Random(5)
     start = datetime(2022, 5, 2, tzinfo=UTC)
     body = []
@@ -30,6 +32,7 @@ def machine_rows(*, flips: bool) -> list[list[str]]:
         load = rng.random()
         heavy = (load > 0.6) != (flips and i * 50 // 600 >= 20)
         fails = "ja" if rng.random() < 0.15 + 0.7 * heavy else "nein"
+        fails = fails if flips or rng.random() < 0.8 else "in Wartung, länger"
         cell = "" if i % 11 == 0 else f"{load:.3f}".replace(".", ",")
         day = start + timedelta(days=i * 50 // 600)
         body.append([fails, f"{day:%d.%m.%Y}", cell, rng.choice(["A", "B", ""]), f"K-{i:05}"])
@@ -57,6 +60,8 @@ def test_a_strangers_table_is_trained_released_and_watched(tmp_path: Path) -> No
     assert [one for one in summary["expectations"] if not one["held"]] == []
     assert code == 0
     assert summary["versions"][0]["outcome"] == "live"
+    written = (tmp_path / "out" / "own" / "repository" / "training" / "model.py").read_text()
+    assert 'CLASSES = ["in Wartung, länger", "ja", "nein"]' in written
     assert summary["requests"]["rows"] > 150
     assert summary["requests"]["lost"] == 0
     assert "&lt;b&gt;last&lt;/b&gt;" in page

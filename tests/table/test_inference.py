@@ -135,6 +135,23 @@ def test_a_target_is_what_its_values_look_like(texts: list[str], task: str, ones
     assert not ones or "".join(found.values) == ones
 
 
+def test_more_than_two_texts_are_classes_and_so_are_whole_numbers_if_somebody_says_so() -> None:
+    found = target.infer(pd.Series(["c", "a", "", " b"], dtype=str), "y", None)
+    assert (found.task, found.values.tolist()) == ("multiclass", ["c", "a", "", "b"])
+    found = target.infer(pd.Series(["3", "1.0", "2", "1", ""], dtype=str), "y", "multiclass")
+    assert found.values.tolist() == ["3", "1", "2", "1", ""]
+
+
+def test_classes_too_rare_to_learn_are_left_out_and_a_copy_of_the_class_too(tmp_path: Path) -> None:
+    body = [[*row[:3], "rare" if i % 400 == 5 else "xyz"[i % 3]] for i, row in enumerate(rows())]
+    prepared = table(tmp_path, [[*row, row[3].upper()] for row in body], [*HEADER, "again"])
+    assert (prepared.task, prepared.classes) == ("multiclass", ("x", "y", "z"))
+    assert len(prepared.rows) == 1496
+    assert any("4 rows left out, of classes with fewer than 10 rows" in note for note in prepared.notes)
+    assert "again" not in prepared.kinds
+    assert 'CLASSES = ["x", "y", "z"]' in model_py(prepared)
+
+
 def test_two_numbers_are_a_regression_if_somebody_says_so() -> None:
     assert target.infer(pd.Series(["0", "10"], dtype=str), "y", "regression").task == "regression"
 

@@ -124,7 +124,7 @@ def without_imputer() -> Any:
         (model_py(estimator=None), "model.py lacks the function estimator()"),
         (model_py(estimator=raises), "model.py: estimator() raised RuntimeError: no licence"),
         (model_py(TARGET=None), "model.py lacks TARGET"),
-        (model_py(TASK="ranking"), "TASK is 'ranking', allowed are binary, regression"),
+        (model_py(TASK="ranking"), "TASK is 'ranking', allowed are binary, multiclass, regression"),
         (model_py(FEATURES={}), "FEATURES is empty"),
         (model_py(FEATURES={"heat": "float"}), "FEATURES['heat'] is 'float', allowed are number, category"),
         (model_py(FEATURES={"late": "number"}), "FEATURES names 'late', which is TARGET or TIME"),

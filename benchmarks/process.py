@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-SAMPLE_SECONDS = 0.25
+SAMPLE_SECONDS = 1.0  # a look at a rehearsal's processes takes a core a tenth of a second
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Usage:
 
 
 def run(command: Sequence[str], env: dict[str, str] | None = None) -> Usage:
-    """Run to the end. Memory is the proportional set size of the whole process tree, sampled four times a second."""
+    """Run to the end. Memory is the proportional set size of the whole process tree, sampled once a second."""
     began, peak = time.perf_counter(), 0.0
     process = subprocess.Popen(
         command,

@@ -219,9 +219,8 @@ def summarise(
 
 def profile_of(train: pd.DataFrame, schema: Schema) -> Profile:
     kinds = {feature.name: feature.kind for feature in schema.features}
-    columns = (
-        train[name].to_numpy(dtype=object).tolist() for name in kinds
-    )  # pandas hands out text one by one
+    # pandas hands out text one by one, a list at once
+    columns = (train[name].to_numpy(dtype=object).tolist() for name in kinds)
     return profile(kinds, list(zip(*columns, strict=True)))
 
 

@@ -114,6 +114,11 @@ def _old_version_days(deployed: Deployed, resource: Resource) -> int:
     return 30 if deployed.is_delivery(resource) else 90
 
 
+def _rotates(_: Deployed, key: Resource) -> Any:
+    """KMS rotates no key that signs."""
+    return ABSENT if key.properties.get("KeyUsage") == "SIGN_VERIFY" else True
+
+
 def _kept(kind: str) -> Iterator[Promise]:
     """It stays when its stack goes, and when it is replaced."""
     for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
@@ -122,7 +127,7 @@ def _kept(kind: str) -> Iterator[Promise]:
 
 OF_DATA = (
     *(one for kind in STATEFUL for one in _kept(kind)),
-    Promise("AWS::KMS::Key EnableKeyRotation", True),
+    Promise("AWS::KMS::Key EnableKeyRotation", _rotates),
     Promise(f"{DEFAULT}.SSEAlgorithm", "aws:kms", but=LOGS_OF_REQUESTS),
     Promise(f"{DEFAULT}.KMSMasterKeyID", OWN_KEY, but=LOGS_OF_REQUESTS),
     Promise(f"{DEFAULT}.SSEAlgorithm", "AES256", only=LOGS_OF_REQUESTS),

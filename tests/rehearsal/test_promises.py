@@ -18,7 +18,7 @@ from domain.settings import Settings
 from rehearsal.engine import Account
 from rehearsal.engine.cloudformation.deployed import Resource
 from rehearsal.engine.moto_seams import cloudwatch as seam
-from rehearsal.scenarios.promises import drills, kept, patterns, reach, settings, steps, timetable
+from rehearsal.scenarios.promises import drills, jobs, kept, patterns, reach, settings, steps, timetable
 from rehearsal.scenarios.promises.deployed import Deployed
 
 VERSION = "2012-10-17"
@@ -95,6 +95,7 @@ SPOILED_ALARMS = [
     ("silence", SILENCE, {"Period": 3600}),
     ("silence", SILENCE, {"Threshold": 1000}),
     ("silence", SILENCE, {"DatapointsToAlarm": 1}),
+    ("silence", SILENCE, {"Statistic": "Minimum"}),
     ("5xx", ERRORS, {}),
     ("5xx", ERRORS, {"Statistic": "Average"}),
     ("5xx", ERRORS, {"Threshold": 100}),
@@ -110,6 +111,7 @@ SPOILED_ALARMS = [
     ("rollback-5xx", SHARE, {}),
     ("rollback-5xx", SHARE, {"Threshold": 0.5}),
     ("rollback-5xx", SHARE, {"DatapointsToAlarm": 5}),
+    ("rollback-5xx", SHARE, {"EvaluationPeriods": 50}),
     ("rollback-5xx", SHARE, {"TreatMissingData": "breaching"}),
 ]
 
@@ -172,6 +174,28 @@ def test_a_key_must_be_one_of_this_deployment(config: Config) -> None:
     said = [one for one in kept.broken(deployed(config, key, *topics)) if "KmsMasterKeyId" in one]
     assert len(said) == 1
     assert "Theirs" in said[0]
+
+
+def test_a_job_with_a_network_and_a_model_that_no_gate_judged_are_named(config: Config) -> None:
+    training = {
+        "EnableNetworkIsolation": False,
+        "ResourceConfig": {"VolumeKmsKeyId": "key"},
+        "OutputDataConfig": {"KmsKeyId": "key"},
+        "StoppingCondition": {"MaxRuntimeInSeconds": {"Get": "Parameters.MaxRuntimeSeconds"}},
+    }
+    register = {"ModelApprovalStatus": "PendingManualApproval", "ModelPackageGroupName": "tideline-dev"}
+    steps_ = [
+        {"Name": "Train", "Type": "Training", "Arguments": training},
+        {"Name": "Register", "Type": "RegisterModel", "Arguments": register},
+    ]
+    body = {"PipelineDefinitionBody": json.dumps({"Steps": steps_})}
+    pipeline = resource("AWS::SageMaker::Pipeline", "Pipeline", PipelineDefinition=body)
+    key = resource("AWS::KMS::Key", "Key")
+    assert list(jobs.broken(deployed(config, key, pipeline))) == [
+        "pipeline Train: EnableNetworkIsolation is False, not True",
+        "pipeline Register: ModelApprovalStatus is 'PendingManualApproval', not 'Approved'",
+        "pipeline Register: registers what no gate has judged",
+    ]
 
 
 def test_dead_letters_that_no_alarm_watches_are_named(config: Config) -> None:

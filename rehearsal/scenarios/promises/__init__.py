@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rehearsal.scenarios.finding import Finding
-from rehearsal.scenarios.promises import drills, kept, patterns, reach, settings, steps, timetable
+from rehearsal.scenarios.promises import drills, jobs, kept, patterns, reach, settings, steps, timetable
 from rehearsal.scenarios.promises.deployed import Deployed
 from rehearsal.scenarios.turn import Outcome
 
 PROMISES = (
     ("every function is set as the configuration says", settings.wrong),
     ("what is deployed is kept, encrypted and bounded as promised", kept.broken),
+    ("every job is shut in and encrypted, and registers what its gate passed", jobs.broken),
     ("every alarm fires when it must, and only then", drills.failed),
     ("every daily look has its hour", timetable.wrong),
     ("every rule takes the states that it is for, and no other", patterns.wrong),

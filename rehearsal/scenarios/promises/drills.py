@@ -106,6 +106,11 @@ SILENCE = (
         calm=tuple(range(3 * DAY, 8 * DAY, 360)),
     ),
     Drill(
+        "two counts each day, of which one is 0",
+        tuple((day * DAY + 780 + late, value, 1) for day in range(8) for late, value in ((0, 0.0), (9, 5.0))),
+        calm=tuple(day * DAY + NOON for day in range(3, 8)),
+    ),
+    Drill(
         "one day without a row",
         (*_SEEN, (4 * DAY + 780, 0.0, 1), (5 * DAY + 780, 500.0, 1)),
         calm=(4 * DAY + NOON, 5 * DAY, 5 * DAY + 900, 6 * DAY),
@@ -147,19 +152,24 @@ def _rollback(config: Config) -> dict[str, tuple[Drill, ...]]:
         "rollback-latency": (
             Drill("15 of 100 requests take longer", _minutes(late, 0.5 * limit, 1.1 * limit, 15), red=(soon,)),
             Drill("5 of 100 requests take longer", _minutes(20, 0.9 * limit, 3 * limit, 5), calm=(soon, 15, 21)),
-            Drill("one slow minute", ((5, 3 * limit, 100), *_minutes(4, 0.5 * limit, 0, 0)), calm=_ALL_ALONG),
+            Drill("one slow minute in ten", _now_and_then(0.5 * limit, 3 * limit), calm=_ALL_ALONG),
             Drill("no request", (), calm=_ALL_ALONG),
         ),
         "rollback-5xx": (
             Drill("errors above the limit", _minutes(late, 0.0, 1.0, _of_1000(1.5 * share), 1000), red=(soon,)),
             Drill("errors below the limit", _minutes(20, 0.0, 1.0, _of_1000(0.5 * share), 1000), calm=(soon, 15, 21)),
-            Drill("one minute of errors", ((5, 1.0, 100), *_minutes(4, 0.0, 0, 0)), calm=_ALL_ALONG),
+            Drill("one minute of errors in ten", _now_and_then(0.0, 1.0), calm=_ALL_ALONG),
             Drill("no request", (), calm=_ALL_ALONG),
         ),
     }  # fmt: skip
 
 
-_ALL_ALONG = (4, 6, 8, 10, 15)
+_ALL_ALONG = (4, 6, 8, 10, 15, 17, 26, 30)
+
+
+def _now_and_then(good: float, bad: float) -> tuple[tuple[int, float, int], ...]:
+    """Half an hour of requests, of which every tenth minute is bad from beginning to end."""
+    return tuple((minute, bad if minute % 10 == 5 else good, 100) for minute in range(1, 30))
 
 
 def _of_1000(share: float) -> int:

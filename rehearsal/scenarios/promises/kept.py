@@ -48,14 +48,14 @@ PRESENT, ABSENT, OWN_KEY = object(), object(), object()
 
 
 def broken(deployed: Deployed) -> Iterator[str]:
-    keys = _keys(deployed)
+    own = keys(deployed)
     for promise in (*OF_DATA, *OF_WORK, *_of_a_fleet(deployed.config), *OF_DELIVERY):
         for resource in filter(promise.concerns, deployed.resources):
             path = promise.what.split()[1]
             found = at({**resource.properties, **resource.policies}, path)
             wanted = promise.value(deployed, resource) if callable(promise.value) else promise.value
-            if not holds(found, wanted, keys):
-                yield f"{resource.stack} {resource.logical_id}: {path} is {_shown(found)}, not {_shown(wanted)}"
+            if not holds(found, wanted, own):
+                yield f"{resource.stack} {resource.logical_id}: {path} is {shown(found)}, not {shown(wanted)}"
     yield from _unwatched(deployed)
 
 
@@ -72,19 +72,19 @@ def at(properties: Any, path: str) -> Any:
 
 
 def holds(found: Any, wanted: Any, keys: set[str]) -> bool:
-    if wanted in (PRESENT, ABSENT):
+    if wanted is PRESENT or wanted is ABSENT:
         return (found is ABSENT) == (wanted is ABSENT)
     if wanted is OWN_KEY:
         return found in keys
     return str(found).lower() == str(wanted).lower()
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     named = {id(PRESENT): "there", id(ABSENT): "missing", id(OWN_KEY): "a key of this deployment"}
     return named.get(id(value), repr(value))
 
 
-def _keys(deployed: Deployed) -> set[str]:
+def keys(deployed: Deployed) -> set[str]:
     brought = deployed.config.bring.kms_key_arn
     here = f"arn:aws:kms:{deployed.account.region}:{deployed.account.id}:key/"
     made = {one.id for one in deployed.of_type("AWS::KMS::Key")}
@@ -114,6 +114,11 @@ def _old_version_days(deployed: Deployed, resource: Resource) -> int:
     return 30 if deployed.is_delivery(resource) else 90
 
 
+def _rotates(_: Deployed, key: Resource) -> Any:
+    """KMS rotates no key that signs."""
+    return ABSENT if key.properties.get("KeyUsage") == "SIGN_VERIFY" else True
+
+
 def _kept(kind: str) -> Iterator[Promise]:
     """It stays when its stack goes, and when it is replaced."""
     for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
@@ -122,7 +127,7 @@ def _kept(kind: str) -> Iterator[Promise]:
 
 OF_DATA = (
     *(one for kind in STATEFUL for one in _kept(kind)),
-    Promise("AWS::KMS::Key EnableKeyRotation", True),
+    Promise("AWS::KMS::Key EnableKeyRotation", _rotates),
     Promise(f"{DEFAULT}.SSEAlgorithm", "aws:kms", but=LOGS_OF_REQUESTS),
     Promise(f"{DEFAULT}.KMSMasterKeyID", OWN_KEY, but=LOGS_OF_REQUESTS),
     Promise(f"{DEFAULT}.SSEAlgorithm", "AES256", only=LOGS_OF_REQUESTS),

@@ -13,7 +13,7 @@ READY := $(VENV)/ready
 # A build of the pipeline approves never, and needs no advice.
 ASK = $(if $(filter never,$(APPROVAL)),true,$(PY) -m cli.ready)
 
-.PHONY: help setup rehearse sweep test lint check-model bench assets bootstrap pipeline storage deploy diff destroy lock clean
+.PHONY: help setup rehearse sweep test lint check-model science mlflow bench assets bootstrap pipeline storage deploy diff destroy lock clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -50,6 +50,22 @@ lint: $(READY)
 
 check-model: $(READY) ## does your model.py keep its contract? in seconds, on made-up rows
 	@$(PY) -m training check_model
+
+SCIENCE := build/science
+
+$(SCIENCE)/ready: requirements/science.txt $(READY)
+	@$(UV) venv --quiet --allow-existing --python $(PY) $(SCIENCE)
+	@$(UV) pip sync --quiet --require-hashes --python $(SCIENCE)/bin/python $<
+	@touch $@
+
+science: $(SCIENCE)/ready ## install what a scientist uses beside it: MLflow, DVC and SHAP, a gigabyte
+	@echo "$(SCIENCE)/bin has mlflow and dvc; docs/science.md says what for"
+
+RUNS ?= build/rehearsal/evaluations
+
+mlflow: $(SCIENCE)/ready ## see the runs of the last rehearsal in MLflow; other runs: RUNS=folder
+	@$(SCIENCE)/bin/python -m scripts.mlflow_runs $(RUNS)
+	@$(SCIENCE)/bin/mlflow ui --backend-store-uri sqlite:///$(abspath $(RUNS))/mlflow/mlflow.db $(ARGS)
 
 bench: $(READY) ## measure one claim: make bench NAME=rehearsal
 	@$(PY) -m benchmarks $(NAME)
@@ -97,10 +113,11 @@ LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-in
 LEAN := --group cdk --group config --group cli --group image --group rehearsal --group dev
 
 lock: $(READY) ## write requirements.txt, requirements/*.txt and lambdas/requirements.txt anew from pyproject.toml
-	@$(UV) pip compile $(LOCK) $(LEAN) --group sdk -o requirements.txt pyproject.toml
+	@$(UV) pip compile $(LOCK) $(LEAN) --group sdk --group science -o requirements.txt pyproject.toml
 	@$(UV) pip compile $(LOCK) $(LEAN) -c requirements.txt -o requirements/lean.txt pyproject.toml
 	@$(UV) pip compile $(LOCK) --group function -c requirements.txt -o lambdas/requirements.txt pyproject.toml
 	@$(UV) pip compile $(LOCK) --group image -c requirements.txt -o requirements/image.txt pyproject.toml training/requirements.txt
+	@$(UV) pip compile $(LOCK) --group image --group science --group dvc -c requirements/image.txt -o requirements/science.txt pyproject.toml training/requirements.txt
 
 clean: ## remove what was built, not what was installed
 	@rm -rf build cdk.out

@@ -66,6 +66,13 @@ class Decision(Part):
     """The threshold of the best F-beta instead of the cheapest one."""
 
 
+class Explain(Part):
+    """What is told of single answers in the evaluation."""
+
+    shap_rows: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Held-out rows of which SHAP values are computed; above 0 `training/requirements.txt` must name `shap`."""
+
+
 class Facet(Part):
     """Rows that may be at a disadvantage: those with one of the values, or with a number above."""
 

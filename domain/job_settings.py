@@ -52,3 +52,11 @@ class BiasSettings(Settings):
     bias_group: str = ""
     bias_favourable: int = 1
     bias_limits: str = "{}"
+
+
+@dataclass(frozen=True)
+class ExplainSettings(Settings):
+    """What is told of single answers."""
+
+    shap_rows: int = 0
+    """Held-out rows of which SHAP values are computed; 0 is none, and needs no library."""

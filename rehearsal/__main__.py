@@ -25,7 +25,7 @@ from rehearsal.report.page import render
 from rehearsal.report.story import tell
 from rehearsal.scenarios.deployment import ROOT, Deployment, synthesise
 from rehearsal.scenarios.display import Display
-from rehearsal.scenarios.evaluations import EVALUATIONS, evaluations
+from rehearsal.scenarios.evaluations import EVALUATIONS, artefacts, evaluations
 from rehearsal.scenarios.expectations import check
 from rehearsal.scenarios.expected import Expected
 from rehearsal.scenarios.keep import keep_up
@@ -212,11 +212,15 @@ def write_ledger(deployment: Deployment, out: Path) -> None:
 
 
 def write_evaluations(deployment: Deployment, out: Path) -> None:
-    """The page of each model that was judged, as whoever approves would get it."""
+    """The page of each model that was judged, as whoever approves would get it, and the run's artefacts beside it."""
     for run_id, page in evaluations(deployment).items():
         path = out / EVALUATIONS / f"{run_id}.html"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(page)
+        for name, content in artefacts(deployment, run_id).items():
+            artefact = out / EVALUATIONS / run_id / name
+            artefact.parent.mkdir(parents=True, exist_ok=True)
+            artefact.write_bytes(content)
 
 
 def write_dashboard(deployment: Deployment, out: Path) -> None:

@@ -11,6 +11,7 @@ from training.artefact import Model
 from training.errors import Refused
 from training.fitting import fit, predict
 from training.schema import Schema
+from training.thresholds import round_down
 from training.train import check_parity, to_onnx
 
 ROWS = 1000
@@ -24,6 +25,7 @@ def main() -> None:
     features, targets = made_up(schema)
     try:
         fitted = fit(schema, features, targets)
+        round_down(fitted)
         expected = predict(schema, fitted, features)
         graph = to_onnx(schema, fitted)
     except Refused:

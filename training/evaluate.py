@@ -13,13 +13,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from domain.gate import Objection, decide_gate, with_objections
-from domain.job_settings import BiasSettings, DecisionSettings, GateSettings
+from domain.job_settings import BiasSettings, DecisionSettings, ExplainSettings, GateSettings
 from domain.profile import Profile, profile
 from domain.slices import judge_slices
 from domain.threshold import Threshold, by_cost, by_f_beta
 from training import bias, curves, losses, paths, tables, user
 from training.artefact import Model
 from training.errors import Refused
+from training.explain import explain
 from training.importance import permutation_importance
 from training.losses import RowLosses
 from training.metrics import model_quality
@@ -57,6 +58,7 @@ def main() -> None:
         "importance": permutation_importance(
             tables.features(test, schema), tables.truth(targets, schema), challenger.predict
         ),
+        **shap_of(challenger, train, test),
         "plan": json.loads(paths.processing("plan", "plan.json").read_text(encoding="utf-8")),
     }
     if report["gate"]["passed"]:
@@ -66,6 +68,12 @@ def main() -> None:
     write("bias.json", json.dumps(measured.report, indent=1, allow_nan=False) + "\n")
     write("profile.json", profile_of(train, schema).to_json())
     print(f"heldout:loss={report['heldout_loss']:.6f}\ngate:passed={int(report['gate']['passed'])}")
+
+
+def shap_of(challenger: Model, train: pd.DataFrame, test: pd.DataFrame) -> dict[str, Any]:
+    """What moved the answers, if the configuration asks; the library alone takes seconds to load."""
+    rows = ExplainSettings.from_env(ExplainSettings().to_env() | os.environ).shap_rows
+    return {"shap": explain(challenger, train, test, rows)} if rows else {}
 
 
 def gate_margin() -> float:

@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from training.page_classes import of_classes
+from training.page_shap import moved
 from training.page_tables import table as _table
 from training.plots import plot
 
@@ -29,6 +30,7 @@ def page(report: dict[str, Any], bias: dict[str, Any], checks: dict[str, Any]) -
         _section("Loss", _losses(report)),
         _section("How it does", _plots(report) + _metrics(report)),
         _section("What it looks at", _importance(report["importance"])),
+        _section("What moved its answers", moved(report.get("shap"))),
         _section("Slices", _slices(report["slices"])),
         _section("Bias", _bias(bias)),
         _section("Checks of the table", _checks(checks)),

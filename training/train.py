@@ -18,6 +18,7 @@ from training.errors import Refused
 from training.fitting import fit, predict
 from training.graph import merge_inputs
 from training.schema import Schema
+from training.thresholds import round_down
 
 OPSET = {"": 21, "ai.onnx.ml": 3}
 PARITY_TOLERANCE = 1e-4
@@ -29,6 +30,7 @@ def main() -> None:
     table = read_channel(paths.channel("train"))
     features, targets = tables.features(table, schema), tables.targets(table, schema)
     fitted = fit(schema, features, targets)
+    round_down(fitted)
     expected = predict(schema, fitted, features)
     graph = to_onnx(schema, fitted)
     check_parity(Model(graph, schema).predict(features), expected)

@@ -18,3 +18,23 @@ def evaluations(deployment: Deployment) -> dict[str, bytes]:
         if s3.list_objects_v2(Bucket=bucket, Prefix=key).get("Contents"):
             found[run_id] = deployment.read(f"s3://{bucket}/{key}")
     return found
+
+
+FILES = ("report/", "checks/", "plan/plan.json", "model/")
+"""Of a run, what is no row of the table."""
+
+
+def artefacts(deployment: Deployment, run_id: str) -> dict[str, bytes]:
+    """Path within the run -> content: what was measured, checked and planned, and the model."""
+    s3, bucket, base = (
+        deployment.account.client("s3"),
+        deployment.bucket("Artefacts"),
+        f"{Prefix.RUNS}{run_id}/",
+    )
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=base)
+    keys = [one["Key"] for page in pages for one in page.get("Contents", [])]
+    return {
+        path: deployment.read(f"s3://{bucket}/{base}{path}")
+        for path in (key.removeprefix(base) for key in keys)
+        if path.startswith(FILES)
+    }

@@ -145,8 +145,8 @@ def _without_rare_classes(order: pd.Index, when: pd.Series, answer: Target, note
             return order
         left = values.isin(rare)
         notes.append(
-            f"{counted(int(left.sum()), 'row')} left out, of classes with fewer than {MIN_CLASS_ROWS} rows among those that "
-            f"the first model is trained on: {shown(rare, most=5)}"
+            f"{counted(int(left.sum()), 'row')} left out, of classes with fewer than {MIN_CLASS_ROWS} rows among those "
+            f"that the first model is trained on: {shown(rare, most=5)}"
         )
         order = order[~left.to_numpy()]
     return order

@@ -14,8 +14,10 @@ from sklearn.svm import LinearSVC
 
 from tests.training.job import Job, estimator, model_py, packed, regression_model_py, rows_of
 from training.artefact import Model
+from training.default import pipeline
 from training.errors import Refused
 from training.schema import Schema
+from training.thresholds import round_down
 from training.train import check_parity, to_onnx
 
 
@@ -86,6 +88,20 @@ def test_the_same_rows_give_the_same_bytes(job: Job) -> None:
         job.run("train")
         graphs.append((job.base / "model" / "model.onnx").read_bytes())
     assert graphs[0] == graphs[1]
+
+
+def test_a_value_next_to_the_threshold_of_a_tree_goes_the_same_way_in_onnx() -> None:
+    """0.985 lies between 0.982 and 0.988, which were learned from: nearer to their middle than 32 bits can tell."""
+    schema = Schema.of("regression", "y", "t", {"x": "number"})
+    x = pd.DataFrame({"x": np.repeat(np.array([0.982, 0.988], dtype=np.float32), 50)})
+    fitted = pipeline("regression", {"x": "number"}).set_params(
+        histgradientboostingregressor__early_stopping=False
+    )
+    fitted.fit(x, np.repeat([0.0, 1.0], 50))
+    round_down(fitted)
+    between = pd.DataFrame({"x": np.array([0.985], dtype=np.float32)})
+    model = Model(to_onnx(schema, fitted), schema)
+    assert model.predict(between) == pytest.approx(fitted.predict(between), abs=1e-4)
 
 
 def test_onnx_that_answers_otherwise_than_scikit_learn_is_refused() -> None:

@@ -31,7 +31,7 @@ def scale(
     *,
     fewest: int,
     endpoint: sagemaker.CfnEndpoint,
-    release_id: str,
+    exists: CfnCondition,
     release_before: str,
 ) -> None:
     """Register the endpoint after each change of it, and let an update keep as many instances as there are."""
@@ -46,10 +46,7 @@ def scale(
     scales = CfnCondition(
         stack,
         "Scales",
-        expression=Fn.condition_and(
-            Fn.condition_not(Fn.condition_equals(release_id, "none")),
-            Fn.condition_equals(given, SCALING_ON),
-        ),
+        expression=Fn.condition_and(exists, Fn.condition_equals(given, SCALING_ON)),
     )
     target = autoscaling.CfnScalableTarget(
         stack,

@@ -99,7 +99,7 @@ class ServingStack(Stack):
                 scaling,
                 fewest=config.serving.instance_count,
                 endpoint=endpoint,
-                release_id=release_id,
+                exists=exists,
                 release_before=before,
             )
         CfnOutput(self, "ReleasePlan", value=plan.sentence(), description="How a release is shifted in")

@@ -169,6 +169,7 @@ class ReleaseModelSettings(Settings):
     topic_arn: TopicArn
     memory_gib: float
     vcpus: int
+    instance_count: int
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from domain.events import iso, parse_approval
 from domain.instances import Workload
 from domain.names import (
     BEFORE_PARAMETER,
+    FEWEST_PARAMETER,
     RELEASE_PARAMETER,
     RELEASE_SLOTS,
     SCALING_ON,
@@ -251,6 +252,7 @@ def _update_serving(settings: ReleaseModelSettings, ledger: Ledger, body: dict[s
             RELEASE_PARAMETER: key,
             BEFORE_PARAMETER: replaced_release(known[0] if known else None, release_key=before),
             SCALING_PARAMETER: SCALING_ON,
+            FEWEST_PARAMETER: str(settings.instance_count),
         }
         serving.update(stack, changes, token=f"release-{body['release_id']}")
     except ClientError as error:

@@ -6,6 +6,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from config.scaling import Scaling
 from config.schema import Config
 from domain.names import DEPLOYMENT_DIMENSION, METRIC_NAMESPACE, VARIANT, Metric, Names
 
@@ -57,6 +58,20 @@ def _graph(
     )
 
 
+def _scaling(names: Names, scaling: Scaling | None) -> list[cloudwatch.IWidget]:
+    """What scaling goes by, where there is any."""
+    if scaling is None:
+        return []
+    target = scaling.invocations_per_instance
+    graph = _graph(
+        "Requests that an instance answers",
+        [endpoint_metric(names, "InvocationsPerInstance", "Sum", period=Duration.minutes(1))],
+        label="requests a minute",
+        line=(target, f"above {target:g} instances are added"),
+    )
+    return [graph]
+
+
 class Dashboard(Construct):
     def __init__(
         self, scope: Construct, construct_id: str, *, config: Config, alarms: list[cloudwatch.IAlarm]
@@ -91,6 +106,7 @@ class Dashboard(Construct):
                 label="microseconds",
             ),
         )
+        dashboard.add_widgets(*_scaling(names, config.serving.scaling))
         dashboard.add_widgets(
             _graph(
                 "Evidence that the model got worse",

@@ -6,7 +6,7 @@ the rest, so release_model first updates Serving with `Scaling=off`, and then wi
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from aws_cdk import Aws, CfnCondition, CfnParameter, Fn, Stack
 from aws_cdk import aws_applicationautoscaling as autoscaling
@@ -15,7 +15,15 @@ from aws_cdk import aws_sagemaker as sagemaker
 
 from config.scaling import Scaling
 from domain.instances import Candidate
-from domain.names import FILLER, SCALING_OFF, SCALING_ON, SCALING_PARAMETER, VARIANT, Names
+from domain.names import (
+    FEWEST_PARAMETER,
+    FILLER,
+    SCALING_OFF,
+    SCALING_ON,
+    SCALING_PARAMETER,
+    VARIANT,
+    Names,
+)
 from domain.scaling import refuse_burstable
 from stacks.permissions import allow, arn
 
@@ -35,7 +43,7 @@ def scale(
     release_before: str,
 ) -> None:
     """Register the endpoint after each change of it, and let an update keep as many instances as there are."""
-    _keep_count(stack, endpoint, release_before)
+    _keep_count(stack, endpoint, release_before, fewest)
     given = CfnParameter(
         stack,
         SCALING_PARAMETER,
@@ -46,7 +54,7 @@ def scale(
     scales = CfnCondition(
         stack,
         "Scales",
-        expression=Fn.condition_and(exists, Fn.condition_equals(given, SCALING_ON)),
+        expression=Fn.condition_and(cast("Any", exists), Fn.condition_equals(given, SCALING_ON)),
     )
     target = autoscaling.CfnScalableTarget(
         stack,
@@ -84,10 +92,24 @@ def _policy(
     )
 
 
-def _keep_count(stack: Stack, endpoint: sagemaker.CfnEndpoint, release_before: str) -> None:
-    """Only where there is an endpoint already: these properties are for an update. Weight and capture may change."""
+def _keep_count(stack: Stack, endpoint: sagemaker.CfnEndpoint, release_before: str, fewest: int) -> None:
+    """Only where there is an endpoint already: these properties are for an update. Weight and capture may change.
+
+    A deploy that changes the fewest instances must not keep a count below them: of one instance there is no canary.
+    """
+    last = CfnParameter(
+        stack,
+        FEWEST_PARAMETER,
+        default=str(fewest),
+        description="The fewest instances as the last release had them; a deploy that changes them keeps no count",
+    ).value_as_string
     updates = CfnCondition(
-        stack, "Updates", expression=Fn.condition_not(Fn.condition_equals(release_before, FILLER))
+        stack,
+        "Updates",
+        expression=Fn.condition_and(
+            Fn.condition_not(Fn.condition_equals(release_before, FILLER)),
+            Fn.condition_equals(last, str(fewest)),
+        ),
     )
     others: Any = [{"VariantPropertyType": one} for one in ("DesiredWeight", "DataCaptureConfig")]
     endpoint.retain_all_variant_properties = Fn.condition_if(updates.logical_id, True, Aws.NO_VALUE)
@@ -115,18 +137,15 @@ def may_scale(role: iam.Role, names: Names, scaling: Scaling | None) -> None:
     own = "application-autoscaling:"
     allow(role, [f"{own}DeleteScalingPolicy", f"{own}DeregisterScalableTarget"], targets, bound)
     allow(role, [f"{own}DescribeScalableTargets", f"{own}DescribeScalingPolicies"], ["*"])
+    alarms = arn(stack, "cloudwatch", f"alarm:TargetTracking-{resource_id(names)}-*")
+    allow(role, ["cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms"], [alarms])
     if scaling is None:
         return
     allow(role, [f"{own}PutScalingPolicy", f"{own}RegisterScalableTarget"], targets, bound)
     allow(role, [f"{own}ListTagsForResource", f"{own}TagResource"], targets)
     endpoint = arn(stack, "sagemaker", f"endpoint/{names.endpoint}")
     allow(role, ["sagemaker:UpdateEndpointWeightsAndCapacities"], [endpoint])
-    alarms = arn(stack, "cloudwatch", f"alarm:TargetTracking-{resource_id(names)}-*")
-    allow(
-        role,
-        [f"cloudwatch:{verb}" for verb in ("DeleteAlarms", "DescribeAlarms", "PutMetricAlarm")],
-        [alarms],
-    )
+    allow(role, ["cloudwatch:PutMetricAlarm"], [alarms])
     service_role = f"arn:{stack.partition}:iam::{stack.account}:role/{SERVICE_ROLE}"
     allow(
         role,

@@ -10,7 +10,7 @@ from aws_cdk import Aws, CfnCondition, CfnDeletionPolicy, CfnOutput, CfnParamete
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from config.schema import Config
+from config.schema import Config, Serving
 from domain.idle_cost import PRICES_AS_OF, IdleCost
 from domain.instances import Candidate
 from domain.names import (
@@ -53,14 +53,7 @@ class ServingStack(Stack):
             description="The key of the release record that the endpoint runs",
         ).value_as_list
         release_id, model_data, image, package_arn = (Fn.select(i, release) for i in range(FIRST_TYPE))
-        release_settings, scaling = config.serving.release, config.serving.scaling
-        plan = plan_shift(
-            release_settings.shift,
-            instance_count=config.serving.instance_count,
-            step_percent=release_settings.step_percent,
-            bake_minutes=release_settings.bake_minutes,
-            most_instances=scaling.max_instances if scaling else None,
-        )
+        scaling, plan = config.serving.scaling, _plan(config.serving)
         before = self._release_before() if plan.compares_versions or scaling else FILLER
         container = sagemaker.CfnModel.ContainerDefinitionProperty(
             image=image,
@@ -77,7 +70,7 @@ class ServingStack(Stack):
                 before if plan.compares_versions else FILLER,
                 name,
             ),
-            release=release_settings,
+            release=config.serving.release,
             plan=plan,
         )
         endpoint = sagemaker.CfnEndpoint(
@@ -228,3 +221,13 @@ class ServingStack(Stack):
             pool = {"InstanceType": instance_type, "Priority": slot + 1}
             pools.append(Fn.condition_if(used.logical_id, pool, Aws.NO_VALUE))
         return pools
+
+
+def _plan(serving: Serving) -> ShiftPlan:
+    return plan_shift(
+        serving.release.shift,
+        instance_count=serving.instance_count,
+        step_percent=serving.release.step_percent,
+        bake_minutes=serving.release.bake_minutes,
+        most_instances=serving.scaling.max_instances if serving.scaling else None,
+    )

@@ -18,6 +18,7 @@ from rehearsal.engine.delivery import pipelines
 from rehearsal.engine.functions import Outcome as Invoked
 from rehearsal.engine.moto_seams import events as event_seam
 from rehearsal.scenarios import coverage
+from rehearsal.scenarios.scaling import check_scaling
 from rehearsal.scenarios.strangers import check_strangers
 from rehearsal.scenarios.unseen import check_unseen
 from rehearsal.sweep.answers import Answers
@@ -102,7 +103,7 @@ class Trial:
         """The expectations that look at the account as it stands, not at what happened."""
         outcome = self._stage.outcome
         yield from (("every alarm saw its metric", told) for told in coverage.silent_alarms(outcome))
-        for expect in (coverage.alarms_are_wired, check_strangers, check_unseen):
+        for expect in (coverage.alarms_are_wired, check_strangers, check_unseen, check_scaling):
             yield from ((one.expectation, one.where) for one in expect(outcome) if not one.held)
 
     def _misled(self) -> Iterator[tuple[str, str]]:

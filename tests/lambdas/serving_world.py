@@ -51,6 +51,7 @@ class Serving:
             parameters.append({"ParameterKey": "ReleaseBefore", "ParameterValue": self.before})
         if self.scaling:
             parameters.append({"ParameterKey": "Scaling", "ParameterValue": self.scaling})
+            parameters.append({"ParameterKey": "FewestInstances", "ParameterValue": "2"})
         stack = {
             "StackName": SERVING,
             "CreationTime": NOW,

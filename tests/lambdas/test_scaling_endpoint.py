@@ -56,7 +56,7 @@ def asked(cloudformation: Scripted) -> list[dict[str, str]]:
 
 
 def release(number: int, before: str = "-") -> dict[str, str]:
-    return {"Release": f"{PREFIX}{number:06d}", "ReleaseBefore": before, **ON}
+    return {"Release": f"{PREFIX}{number:06d}", "ReleaseBefore": before, **ON, "FewestInstances": "1"}
 
 
 def test_a_model_on_the_same_types_is_one_update_and_the_first_replaces_nothing(

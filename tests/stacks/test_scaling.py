@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -79,8 +80,10 @@ def test_an_update_keeps_the_count_but_takes_the_new_capture_and_a_creation_says
 ) -> None:
     first = under(scaling, "AWS::SageMaker::Endpoint", ReleaseBefore="-")
     later = under(scaling, "AWS::SageMaker::Endpoint", ReleaseBefore="000041")
+    fewer = under(scaling, "AWS::SageMaker::Endpoint", ReleaseBefore="000041", FewestInstances="1")
     assert first is not None
     assert later is not None
+    assert fewer == first
     names = ("RetainAllVariantProperties", "ExcludeRetainedVariantProperties")
     assert not set(names) & set(first)
     assert later[names[0]] is True
@@ -168,3 +171,9 @@ def test_the_most_that_scaling_may_cost_is_in_the_ceiling(scaling: Deployment, p
     assert alarms == pytest.approx(2 * 0.10, abs=0.01)
     more = usd(scaling, "CeilingUsdPerMonth") - usd(prod, "CeilingUsdPerMonth")
     assert more == pytest.approx(4 * 0.102 * 730 + alarms, abs=0.01)
+
+
+def test_the_dashboard_shows_what_scaling_goes_by(scaling: Deployment, prod: Deployment) -> None:
+    shown = [json.dumps(one.one("AWS::CloudWatch::Dashboard").properties) for one in (scaling, prod)]
+    assert ["InvocationsPerInstance" in one for one in shown] == [True, False]
+    assert "above 600 instances are added" in shown[0]

@@ -81,6 +81,11 @@ CONTEXT_PARAMETERS = {
     },
 }
 """Condition keys that are a parameter of the call."""
+ALARMS_OF_A_POLICY = {
+    "application-autoscaling:PutScalingPolicy": ("PutMetricAlarm", "DescribeAlarms"),
+    "application-autoscaling:DeleteScalingPolicy": ("DeleteAlarms", "DescribeAlarms"),
+}
+"""What target tracking does with alarms of its own, as far as the caller must be allowed it."""
 PASSES_NO_ROLE = ("iam", "sts")
 """Services whose role parameters only name a role."""
 
@@ -217,9 +222,9 @@ def _scaled_endpoint(call: Call, where: Where) -> Iterator[Access]:
         )
         yield Access("sagemaker:DescribeEndpoint", endpoint)
         yield Access("sagemaker:UpdateEndpointWeightsAndCapacities", endpoint)
-    if call.action == "application-autoscaling:PutScalingPolicy":
-        alarm = f"arn:aws:cloudwatch:{base}:alarm:TargetTracking-{resource}-AlarmHigh"
-        yield from (Access(f"cloudwatch:{verb}", alarm) for verb in ("PutMetricAlarm", "DescribeAlarms"))
+    alarm = f"arn:aws:cloudwatch:{base}:alarm:TargetTracking-{resource}-AlarmHigh"
+    for verb in ALARMS_OF_A_POLICY.get(call.action, ()):
+        yield Access(f"cloudwatch:{verb}", alarm)
 
 
 def _roles(value: Any, name: str = "") -> Iterator[str]:

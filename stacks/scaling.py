@@ -122,9 +122,10 @@ def resource_id(names: Names) -> str:
 
 
 def may_scale(role: iam.Role, names: Names, scaling: Scaling | None) -> None:
-    """What Serving's deploy role may do. It may always end scaling: when that leaves the configuration, Storage, where
+    """What Serving's deploy role may do. It may always end scaling.
 
-    the role lies, is deployed first, and Serving still has to end it.
+    When that leaves the configuration, Storage, where the role lies, is deployed first, and Serving still has to end
+    it. AWS refuses DeleteEndpoint, too, to who may not deregister what somebody registered by hand.
     """
     stack = Stack.of(role)
     targets = [arn(stack, "application-autoscaling", "scalable-target/*")]

@@ -10,7 +10,7 @@ import inspect
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -48,7 +48,7 @@ class Key:
 
 
 def keys(model: type[BaseModel], prefix: str = "") -> Iterator[Key]:
-    """Every key of a schema that is a value; parts that must be there are gone through."""
+    """Every key of a schema that is a value; parts are gone through, after their own key if they may be left out."""
     properties, does = model.model_json_schema()["properties"], _docstrings(model)
     for name, field in model.model_fields.items():
         kind = field.annotation
@@ -56,6 +56,9 @@ def keys(model: type[BaseModel], prefix: str = "") -> Iterator[Key]:
             yield from keys(kind, f"{prefix}{name}.")
         else:
             yield Key(f"{prefix}{name}", _default(field), _allowed(properties[name]), does.get(name, ""))
+            for part in get_args(kind) if type(None) in get_args(kind) else ():
+                if inspect.isclass(part) and issubclass(part, BaseModel):
+                    yield from keys(part, f"{prefix}{name}.")
 
 
 def _docstrings(model: type[BaseModel]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
+from config.scaling import Scaling
 from config.trust import Bias, Checks, Decision, Explain, Gate
 from config.values import BoundaryArn, Email, Name, Part, Region, on_or_off
 
@@ -61,10 +62,21 @@ class Serving(Part):
     vcpus: Annotated[int, Field(ge=1)] = 2
     """And its vCPUs, at least."""
     instance_count: Annotated[int, Field(ge=1)] = 1
-    """Instances behind the endpoint, day and night."""
+    """Instances behind the endpoint, day and night; with `scaling` the fewest, and those of the first release."""
     capture_percent: Annotated[int, Field(ge=1, le=100)] = 100
     """Share of requests that is captured; what is not captured gets no label."""
     release: Release = Release()
+    scaling: Scaling | None = None
+    """`{max_instances, invocations_per_instance, ...}`: instances come and go with the traffic."""
+
+    @model_validator(mode="after")
+    def _has_room_to_scale(self) -> Serving:
+        if self.scaling and self.scaling.max_instances <= self.instance_count:
+            raise ValueError(
+                f"scaling.max_instances must be above instance_count ({self.instance_count}), the fewest instances; "
+                f"got {self.scaling.max_instances}; raise it, or leave scaling out"
+            )
+        return self
 
 
 class Governor(Part):

@@ -37,7 +37,7 @@ def judge_wait(
         return decided(
             "wait", "held", f"release {release['release_id']} serves and has not proved itself yet"
         )
-    if release:
+    if release and release["package_arn"] not in under_way:
         reasons = _reasons(decisions, "release", f"{release['release_id']}/{release['package_arn']}")
         return decided("rejected", "not-live", f"release {release['release_id']} is not live", *reasons)
     if run["status"] != "SETTLED":

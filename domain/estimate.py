@@ -80,6 +80,18 @@ def estimate(cost: IdleCost, load: Load, *, instances: str, training_budget_usd:
             kept * STORAGE_USD_PER_GB_MONTH,
             f"{kept:.2f} GB lie in S3, {load.capture_percent:g}% of requests for {load.capture_days:g} days",
         ),
+        *(
+            [
+                Line(
+                    "instances that scaling adds",
+                    0.0,
+                    cost.scaling_usd,
+                    "at most: all of them, day and night",
+                )
+            ]
+            if cost.scaling_usd
+            else []
+        ),
         Line("training", 0.0, training_budget_usd, "budget_usd_per_month: the most that runs may cost"),
     )
 

@@ -27,6 +27,8 @@ class Standing:
     custom_metrics: int
     dashboards: int
     polled_queues: int
+    more_instances: int = 0
+    """How many auto-scaling may add."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,16 @@ class IdleCost:
     watch_usd: float
     key_usd: float
     queue_usd: float
+    scaling_usd: float = 0.0
+    """What auto-scaling may add at most: no part of the rest that is always there."""
 
     @property
     def total_usd(self) -> float:
         return self.endpoint_usd + self.watch_usd + self.key_usd + self.queue_usd
 
     def ceiling_usd(self, training_budget_usd: float) -> float:
-        """With every training run that the month's budget allows."""
-        return self.total_usd + training_budget_usd
+        """With every training run that the month's budget allows, and every instance that scaling does."""
+        return self.total_usd + training_budget_usd + self.scaling_usd
 
 
 def idle_cost(standing: Standing) -> IdleCost:
@@ -68,4 +72,5 @@ def idle_cost(standing: Standing) -> IdleCost:
         ),
         key_usd=standing.new_keys * KMS_KEY_USD,
         queue_usd=standing.polled_queues * POLLS_PER_HOUR * HOURS_PER_MONTH * SQS_USD_PER_REQUEST,
+        scaling_usd=standing.instance_usd_per_hour * standing.more_instances * HOURS_PER_MONTH,
     )

@@ -22,6 +22,28 @@ LACKS_ROOM = re.compile(
 )
 
 
+NOT_SCALED, SCALING = "not-scaled", "endpoint-was-scaling"
+"""The rules of a release that auto-scaling stood in the way of, which says nothing of the model either."""
+WITHOUT_FAULT = (
+    (
+        NO_ROOM,
+        LACKS_ROOM,
+        "AWS had no room for {model}, which says nothing of the model: it may be approved again",
+    ),
+    (
+        NOT_SCALED,
+        re.compile(r"scalable target|application-autoscaling|ScalableTarget|ScalingPolicy", re.I),
+        "auto-scaling refused the release of {model}, which says nothing of the model: it may be approved again",
+    ),
+    (
+        SCALING,
+        re.compile(r"in-progress endpoint", re.I),
+        "the number of instances was just changing, which says nothing of {model}: it is released again by itself",
+    ),
+)
+"""Rule, what AWS says then, and what people are told: looked at in this order, where no alarm fired."""
+
+
 @dataclass(frozen=True)
 class Observed:
     """What DescribeEndpoint and the configuration behind it say right now."""
@@ -93,14 +115,10 @@ def judge_release(
     own = observed.failure_reason
     why = [*evidence.alarms, own, *(one for one in evidence.stack_said if not (own and own in one))]
     is_back = observed.endpoint_status == "InService"
-    if not evidence.alarms and any(LACKS_ROOM.search(one) for one in why):
-        return decided(
-            "rolled-back" if is_back else "failed",
-            NO_ROOM,
-            f"AWS had no room for {model}, which says nothing of the model: it may be approved again",
-            seen,
-            *why,
-        )
+    for rule, says_so, told in () if evidence.alarms else WITHOUT_FAULT:
+        if any(says_so.search(one) for one in why):
+            verdict = "rolled-back" if is_back else "failed"
+            return decided(verdict, rule, told.format(model=model), seen, *why)
     if is_back:
         return decided("rolled-back", "endpoint-runs-another", seen, *why)
     return decided("failed", "endpoint-not-in-service", seen, *why)
@@ -111,7 +129,8 @@ def is_to_be_rejected(decision: Decision, *, serving: str | None) -> bool:
 
     `serving` is the package that serves: released anew and gone back, it has proved itself before.
     """
-    is_bad = decision.verdict in ("rolled-back", "failed") and decision.rule != NO_ROOM
+    is_bad = decision.verdict in ("rolled-back", "failed")
+    is_bad = is_bad and decision.rule not in [rule for rule, *_ in WITHOUT_FAULT]
     return is_bad and decision.inputs["package"] != serving
 
 

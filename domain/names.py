@@ -11,7 +11,11 @@ RELEASE_SLOTS = 3
 """Instance types that a release record can hold, in order of preference."""
 NO_RELEASE = "none"
 RELEASE_PARAMETER, BEFORE_PARAMETER = "Release", "ReleaseBefore"
-"""Serving's: the key of the record that it runs; from two instances, the id of the release that this one replaces."""
+"""Serving's: the key of the record that it runs; from two instances or where they scale, the id of the one before."""
+SCALING_PARAMETER, SCALING_ON, SCALING_OFF = "Scaling", "on", "off"
+"""Serving's, where instances scale: is the endpoint registered for it? `off` only while instance types change."""
+FEWEST_PARAMETER = "FewestInstances"
+"""Serving's, where instances scale: the fewest as the last release had it. A deploy of another keeps no count."""
 FILLER = "-"
 
 

@@ -107,11 +107,13 @@ def decide_release(
     approval: str = "Approved",
     report_uri: str = "",
     is_handled: bool = False,
+    newer: str | None = None,
 ) -> Decision:
     """Release an approved package, let it wait, or leave things as they are. The first rule that holds decides.
 
     `approval` is what the registry says of the package now; one that waited may be rejected or gone since.
     `is_handled`: the very approval that asks was handled before, and its event came again.
+    `newer`: the package that serves and was approved after this one, whose event came late.
     """
     inputs: dict[str, Any] = {
         "package": package_arn,
@@ -135,6 +137,8 @@ def decide_release(
         return decided("wait", "release-in-flight", f"release {in_flight} has not settled; it goes next")
     if champion and champion.package_arn == package_arn:
         return decided("skip", "already-live", f"{model_stamp(package_arn)} is what the endpoint runs")
+    if newer:
+        return overtaken(package_arn, by=newer, report_uri=report_uri)
     if approval != "Approved":
         return decided("skip", NOT_APPROVED, f"{model_stamp(package_arn)} is {approval} by now")
     if not takes_updates(stack_status):
@@ -165,6 +169,20 @@ def is_handled(
         if (one["kind"], one["subject"]) == ("release", package_arn) and one["rule"] in ENDS_A_WAIT
     )
     return any(at >= since for at in (*released, *ended))
+
+
+def approved_later(package_arn: str, since: str, releases: Sequence[Mapping[str, Any]]) -> str | None:
+    """The package of a release that stayed, and was approved after `since`: events may come in another order.
+
+    >>> release = {"package_arn": "p/2", "outcome": "live", "approved_at": "2013-04-21T12:00:02Z"}
+    >>> approved_later("p/1", "2013-04-21T12:00:01Z", [release])
+    'p/2'
+    >>> approved_later("p/1", "2013-04-21T12:00:01Z", [{**release, "outcome": "rolled-back"}]) is None
+    True
+    """
+    stayed = (one for one in releases if one["outcome"] in ("live", "held"))
+    later = (one for one in stayed if since and one.get("approved_at", "") > since)
+    return next((str(one["package_arn"]) for one in later if one["package_arn"] != package_arn), None)
 
 
 def overtaken(package_arn: str, *, by: str, report_uri: str) -> Decision:
@@ -209,6 +227,16 @@ def newest_waiting(waiting: Sequence[Mapping[str, str]]) -> tuple[str, tuple[str
     """
     ordered = [one["package_arn"] for one in sorted(waiting, key=lambda one: one["since"])]
     return (ordered[-1], tuple(ordered[:-1])) if ordered else None
+
+
+def due(waiting: Sequence[Mapping[str, Any]], now: datetime) -> list[Mapping[str, Any]]:
+    """Of the packages that wait, those that are not to be left alone until later.
+
+    >>> later = {"package_arn": "p/2", "not_before": "2013-04-21T13:00:00Z"}
+    >>> due([{"package_arn": "p/1"}, later], datetime.fromisoformat("2013-04-21T12:00:00Z"))
+    [{'package_arn': 'p/1'}]
+    """
+    return [one for one in waiting if one.get("not_before", "") <= iso(now)]
 
 
 def held_release(releases: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

@@ -3,12 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from domain.decision import Decision
-from domain.releases import model_stamp
+from domain.judging import NO_ROOM, SCALING
+from domain.releases import NOT_APPROVED, model_stamp
 
 Body = Mapping[str, Any]
+NOT_SERVING = "rejected-one-does-not-serve"
+RETRY_AFTER = timedelta(hours=1)
+"""So long what goes again by itself is left alone; after that the daily look takes it, or the next end of an update."""
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """The package from which a way back leads, and when it was rejected: one that is rejected again is another case."""
+
+    package_arn: str
+    at: str
+
+    @classmethod
+    def of(cls, body: Body) -> Rejected | None:
+        """Of a package that waits or a release, as the ledger has it; None if it is no way back."""
+        arn = body.get("in_place_of")
+        return cls(arn, body.get("rejected_at", "")) if arn else None
+
+    def to_json(self) -> dict[str, str]:
+        return {"in_place_of": self.package_arn, "rejected_at": self.at}
+
+    @property
+    def case(self) -> str:
+        """
+        >>> Rejected("p/2", "2013-04-21T12:00:00Z").case, Rejected("p/2", "").case
+        ('p/2@2013-04-21T12:00:00Z', 'p/2')
+        """
+        return f"{self.package_arn}@{self.at}" if self.at else self.package_arn
+
+
+def is_tried_again(decision: Decision, body: Body) -> bool:
+    """Does a release that failed without fault of its model go again by itself?
+
+    After a change of the number of instances each does. Where AWS had no room, only a way back: what serves is bad.
+    """
+    return decision.rule == SCALING or (decision.rule == NO_ROOM and Rejected.of(body) is not None)
 
 
 def good_before(rejected: str, releases: Sequence[Body]) -> tuple[str, ...]:
@@ -49,7 +88,7 @@ def decide_return(
 
     stamp = model_stamp(rejected)
     if serving != rejected and (in_flight != rejected or good is None):
-        return decided("none", "rejected-one-does-not-serve", f"{stamp} is rejected and does not serve")
+        return decided("none", NOT_SERVING, f"{stamp} is rejected and does not serve")
     if approval != "Rejected":
         return decided("none", "approved-since", f"{stamp} is {approval} by now")
     if good is None:
@@ -59,3 +98,17 @@ def decide_return(
             f"no earlier release that was live is still approved, so {stamp} goes on serving; approve another version",
         )
     return decided("return", "serving-one-rejected", f"{model_stamp(good)} serves again in place of {stamp}")
+
+
+def never_released(
+    rejected: str, decision: Decision, begun: Sequence[Body], *, report_uri: str
+) -> Decision | None:
+    """A package that was rejected before it waited: a push that waits for its release must hear that none will come.
+
+    `begun` are the releases and the packages that wait: each of those comes to an end of its own.
+    """
+    if decision.rule != NOT_SERVING or any(one["package_arn"] == rejected for one in begun):
+        return None
+    inputs = {"package": rejected, "report": report_uri}
+    reason = f"{model_stamp(rejected)} was rejected before it was released"
+    return Decision("release", "skip", NOT_APPROVED, (reason,), inputs)

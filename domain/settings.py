@@ -174,6 +174,7 @@ class ReleaseModelSettings(Settings):
     topic_arn: TopicArn
     memory_gib: float
     vcpus: int
+    instance_count: int
 
 
 @dataclass(frozen=True)

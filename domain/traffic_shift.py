@@ -37,6 +37,8 @@ class ShiftPlan:
     steps: int
     """How often traffic is shifted until the new fleet has all of it."""
     bake_seconds: int
+    step_percent: int | None = None
+    """The step as a share, where the fleet may have more instances than `instance_count` by the time of a release."""
 
     @property
     def percent(self) -> float:
@@ -72,6 +74,8 @@ class ShiftPlan:
         'all at once, since one instance cannot be split; watched for 10 minutes; at most 20 minutes'
         >>> plan_shift("linear", instance_count=4, step_percent=25, bake_minutes=10).sentence()
         'linear: 1 of 4 instances (25% of the traffic) more every 10 minutes; at most 50 minutes'
+        >>> plan_shift("linear", instance_count=3, step_percent=10, bake_minutes=10, most_instances=9).sentence()
+        'linear: 1 of 3 instances (33% of the traffic) more every 10 minutes; of more instances 33%; at most 70 minutes'
         """
         bake, longest = self.bake_seconds // 60, self.longest_seconds // 60
         share = (
@@ -82,13 +86,21 @@ class ShiftPlan:
             "CANARY": f"canary: {share} for {bake} minutes, then all",
             "LINEAR": f"linear: {share} more every {bake} minutes",
         }
-        return f"{said[self.kind]}; at most {longest} minutes"
+        more = f"; of more instances {self.step_percent}%" if self.step_percent else ""
+        return f"{said[self.kind]}{more}; at most {longest} minutes"
 
 
 def plan_shift(
-    shift: Literal["canary", "linear"], *, instance_count: int, step_percent: int, bake_minutes: int
+    shift: Literal["canary", "linear"],
+    *,
+    instance_count: int,
+    step_percent: int,
+    bake_minutes: int,
+    most_instances: int | None = None,
 ) -> ShiftPlan:
     """The shift in whole instances: a percentage is rounded up, but never beyond half the fleet.
+
+    Where the fleet scales, up to `most_instances`, `instance_count` is the fewest, and SageMaker is told a share.
 
     Raises ValueError if the deployment would take longer than SageMaker lets one run.
 
@@ -100,12 +112,16 @@ def plan_shift(
         return ShiftPlan("ALL_AT_ONCE", 1, step_instances=1, steps=1, bake_seconds=60 * bake_minutes)
     wanted = -(-instance_count * step_percent // 100)
     step = max(1, min(wanted, instance_count * LARGEST_STEP_PERCENT // 100))
+    share = 100 * step // instance_count if most_instances else None
     plan = ShiftPlan(
         "CANARY" if shift == "canary" else "LINEAR",
         instance_count,
         step_instances=step,
-        steps=2 if shift == "canary" else -(-instance_count // step),
+        steps=2
+        if shift == "canary"
+        else _steps(instance_count, most_instances or instance_count, step, share),
         bake_seconds=60 * bake_minutes,
+        step_percent=share,
     )
     if plan.timeout_seconds > LONGEST_TIMEOUT_SECONDS:
         raise ValueError(
@@ -114,3 +130,9 @@ def plan_shift(
             "lower bake_minutes or raise step_percent"
         )
     return plan
+
+
+def _steps(fewest: int, most: int, step: int, share: int | None) -> int:
+    """Of a linear release, for whatever number of instances takes the most of them; a share is rounded down."""
+    sizes = {count: max(1, count * share // 100) if share else step for count in range(fewest, most + 1)}
+    return max(-(-count // size) for count, size in sizes.items())

@@ -17,7 +17,10 @@ LONGEST_LOOK_BACK = timedelta(days=59)
 
 
 def observe(endpoint_name: str) -> Observed:
-    """Follow the endpoint to the model that it runs: endpoint, configuration, model, container."""
+    """Follow the endpoint to the model that it runs: endpoint, configuration, model, container.
+
+    One that only changes its number of instances is Updating too, but deploys nothing: it serves as it did.
+    """
     sagemaker = aws.client("sagemaker")
     try:
         endpoint = sagemaker.describe_endpoint(EndpointName=endpoint_name)
@@ -28,8 +31,9 @@ def observe(endpoint_name: str) -> Observed:
     config = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
     model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
     container = model["PrimaryContainer"]
+    is_scaling = endpoint["EndpointStatus"] == "Updating" and "PendingDeploymentSummary" not in endpoint
     return Observed(
-        endpoint["EndpointStatus"],
+        "InService" if is_scaling else endpoint["EndpointStatus"],
         endpoint["EndpointConfigName"],
         model["ModelName"],
         container.get("ModelDataUrl"),

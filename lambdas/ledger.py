@@ -12,6 +12,7 @@ from domain.events import iso
 from domain.job_record import JobRecord
 from domain.names import DECIDED
 from domain.releases import Champion, ReleaseRecord, held_release
+from domain.returning import Rejected
 from domain.training_run import Plan
 from lambdas import aws
 from lambdas.table import ONLY_NEW, Table, item, key, still
@@ -219,7 +220,9 @@ class Ledger(Table):
         )
 
     def keep_release(self, body: dict[str, Any], *, outcome: str, now: datetime) -> None:
-        self._put("RELEASE", body["release_id"], {**body, "outcome": outcome, "closed_at": iso(now)})
+        """One that was held serves since then; `proved_at` is when it was found to be good."""
+        since = {"closed_at": iso(now)} if "closed_at" not in body else {"proved_at": iso(now)}
+        self._put("RELEASE", body["release_id"], {**body, "outcome": outcome, **since})
 
     def held_release(self) -> dict[str, Any] | None:
         """The release that serves without having proved itself."""
@@ -240,23 +243,30 @@ class Ledger(Table):
         because: str,
         now: datetime,
         approved_at: datetime | None = None,
-        in_place_of: str | None = None,
+        in_place_of: Rejected | None = None,
+        not_before: datetime | None = None,
     ) -> None:
         """Keep an approved package that cannot be released now, and why. One that waits already and was approved
         again waits since then; by any other look it waits for as long as before, and for the same.
 
-        `in_place_of` is the rejected package from which it is the way back.
+        `in_place_of` is the rejected package from which it is the way back; until `not_before` it is left alone.
         """
         was = self._body("WAITING", package_arn)
         since = max(was["since"] if was else "", iso(approved_at) if approved_at else "") or iso(now)
         body = {"package_arn": package_arn, "because": because, "since": since}
-        in_place_of = was.get("in_place_of") if was else in_place_of
+        in_place_of = Rejected.of(was) if was else in_place_of
         if in_place_of and not approved_at:
-            body["in_place_of"] = in_place_of
+            body |= in_place_of.to_json()
+        if not_before:
+            body["not_before"] = iso(not_before)
         self._put_if(Item=item("WAITING", package_arn, body), **(still(was) if was else ONLY_NEW))
 
     def waiting(self) -> list[dict[str, Any]]:
         return self._bodies("WAITING")
+
+    def waits_since(self, package_arn: str) -> str:
+        """When the package was approved that waits; "" for one that does not."""
+        return str((self._body("WAITING", package_arn) or {}).get("since", ""))
 
     def stop_waiting(self, package_arn: str) -> None:
         self._delete("WAITING", package_arn)

@@ -20,8 +20,9 @@ from domain.judging import (
     is_to_be_rejected,
     judge_release,
 )
-from domain.names import ENDPOINT_RESOURCE, RELEASE_PARAMETER
-from domain.releases import Champion, ReleaseRecord, decide_unstarted, takes_updates
+from domain.names import ENDPOINT_RESOURCE, RELEASE_PARAMETER, SCALING_OFF, SCALING_PARAMETER
+from domain.releases import Champion, ReleaseRecord, decide_unstarted, due, takes_updates
+from domain.returning import RETRY_AFTER, Rejected, is_tried_again
 from domain.settings import RecordReleaseSettings
 from lambdas import approvals, aws, endpoint, people
 from lambdas.ledger import Ledger, utc_now
@@ -53,9 +54,20 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         gone = endpoint.collect(settings.deployment, there, observed)
         aws.log("release recorded", verdict=decision.verdict, reasons=decision.reasons, collected=gone)
         _restore(settings, ledger, observed, named=_named(settings, stack))
-        if ledger.waiting():
-            aws.invoke(aws.client("lambda"), settings.release_model_function, {"cause": "waiting"})
+    if _has_more_to_do(ledger, stack):
+        aws.invoke(aws.client("lambda"), settings.release_model_function, {"cause": "waiting"})
     return decision.to_json()
+
+
+def _has_more_to_do(ledger: Ledger, stack: dict[str, Any]) -> bool:
+    """For release_model: a package waits, or the endpoint has left auto-scaling, for this release or for nothing."""
+    opened, given = (
+        ledger.open_release_body(),
+        {p["ParameterKey"]: p["ParameterValue"] for p in stack["Parameters"]},
+    )
+    if opened:
+        return bool(opened.get("stops_scaling")) and not opened.get("is_started")
+    return bool(due(ledger.waiting(), utc_now())) or given.get(SCALING_PARAMETER) == SCALING_OFF
 
 
 def _named(settings: RecordReleaseSettings, stack: dict[str, Any]) -> str:
@@ -177,6 +189,9 @@ def _act(
             subject="release failed",
             message=message,
         )
+    if is_tried_again(decision, body):
+        case, then = Rejected.of(body), now + RETRY_AFTER
+        ledger.let_wait(record.package_arn, because=why, now=now, in_place_of=case, not_before=then)
     ledger.close_release(body, outcome=outcome, now=now)
 
 

@@ -11,22 +11,32 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from domain.decision import Decision
-from domain.events import parse_approval
+from domain.events import iso, parse_approval
 from domain.instances import Workload
-from domain.names import BEFORE_PARAMETER, FILLER, RELEASE_PARAMETER, RELEASE_SLOTS
+from domain.names import (
+    BEFORE_PARAMETER,
+    FEWEST_PARAMETER,
+    RELEASE_PARAMETER,
+    RELEASE_SLOTS,
+    SCALING_ON,
+    SCALING_PARAMETER,
+)
 from domain.releases import (
     LETS_WAIT,
     Champion,
     ReleaseRecord,
+    approved_later,
     decide_release,
+    due,
     is_handled,
     newest_waiting,
     next_release_id,
     overtaken,
 )
-from domain.returning import decide_return, good_before, needless
+from domain.returning import Rejected, decide_return, good_before, needless, never_released
+from domain.scaling import replaced_release
 from domain.settings import ReleaseModelSettings
-from lambdas import aws, people
+from lambdas import aws, people, scaling, serving
 from lambdas.ledger import Ledger, utc_now
 
 
@@ -40,7 +50,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if event.get("cause") == "waiting":
         package_arn, in_place_of = _next_waiting(ledger)
         if package_arn is None:
-            return {"verdict": "nothing-waits"}
+            return scaling.come_back(settings, ledger, now=utc_now()) or {"verdict": "nothing-waits"}
         if in_place_of:
             return _go_back(settings, ledger, in_place_of)
         return _release(settings, ledger, package_arn)
@@ -49,43 +59,48 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         aws.log("no approval", package=judged.arn, changed=judged.changed)
         return {"verdict": "skip", "rule": "another-field-changed"}
     if not judged.is_approved:
-        return _go_back(settings, ledger, judged.arn)
+        return _go_back(settings, ledger, Rejected(judged.arn, iso(judged.at)))
     return _release(settings, ledger, judged.arn, approved_at=judged.at)
 
 
-def _go_back(settings: ReleaseModelSettings, ledger: Ledger, rejected: str) -> dict[str, Any]:
+def _go_back(settings: ReleaseModelSettings, ledger: Ledger, case: Rejected) -> dict[str, Any]:
     """What serves, or will, was rejected: the release that was live before it comes again, like any other.
 
     Where that must wait, it is decided anew then: another release may have taken the rejected one's place.
     """
-    serving, opened = ledger.serving(), ledger.open_release_body()
-    earlier = good_before(rejected, ledger.releases())
-    approved = (arn for arn in earlier if _package(arn)["ModelApprovalStatus"] == "Approved")
+    rejected, known, opened = case.package_arn, ledger.serving(), ledger.open_release_body()
+    releases, package = ledger.releases(), _package(rejected)
+    approved = (
+        arn for arn in good_before(rejected, releases) if _package(arn)["ModelApprovalStatus"] == "Approved"
+    )
     decision = decide_return(
         rejected,
-        approval=_package(rejected)["ModelApprovalStatus"],
-        serving=serving[1] if serving else None,
+        approval=package["ModelApprovalStatus"],
+        serving=known[1] if known else None,
         in_flight=opened["package_arn"] if opened else None,
         good=next(approved, None),
     )
     for one in needless(ledger.waiting(), rejected, decision):
         ledger.stop_waiting(one)
     if decision.verdict == "none":
+        begun = [*releases, *([opened] if opened else []), *ledger.waiting()]
+        if ended := never_released(rejected, decision, begun, report_uri=_report_uri(package)):
+            ledger.record(ended, subject=rejected, now=utc_now())
         return decision.to_json()
-    ledger.record(decision, subject=rejected, now=utc_now())
+    ledger.record(decision, subject=case.case, now=utc_now())
     if decision.verdict == "return":
-        return _release(settings, ledger, decision.inputs["good"], in_place_of=rejected)
+        return _release(settings, ledger, decision.inputs["good"], in_place_of=case)
     people.tell(
         ledger,
         settings.topic_arn,
-        about=f"{rejected} {decision.rule}",
+        about=f"{case.case} {decision.rule}",
         subject=f"{settings.model_package_group}: rejected and serving",
         message=f"{settings.model_package_group}: {'; '.join(decision.reasons)}",
     )
     return decision.to_json()
 
 
-def _next_waiting(ledger: Ledger) -> tuple[str | None, str | None]:
+def _next_waiting(ledger: Ledger) -> tuple[str | None, Rejected | None]:
     """The package of a release that was opened and not started, else the one that was approved last, else a way back.
 
     The second is the rejected package in whose place a way back comes. The last approved one overtakes the others.
@@ -93,10 +108,10 @@ def _next_waiting(ledger: Ledger) -> tuple[str | None, str | None]:
     opened = ledger.open_release_body()
     if opened and not opened.get("is_started"):
         return str(opened["package_arn"]), None
-    waiting = ledger.waiting()
+    waiting = due(ledger.waiting(), utc_now())
     found = newest_waiting([one for one in waiting if not one.get("in_place_of")])
     if found is None:
-        return next(((one["package_arn"], one["in_place_of"]) for one in waiting), (None, None))
+        return next(((one["package_arn"], Rejected.of(one)) for one in waiting), (None, None))
     newest, others = found
     for package_arn in others:
         decision = overtaken(package_arn, by=newest, report_uri=_report_uri(_package(package_arn)))
@@ -111,14 +126,15 @@ def _release(
     package_arn: str,
     *,
     approved_at: datetime | None = None,
-    in_place_of: str | None = None,
+    in_place_of: Rejected | None = None,
 ) -> dict[str, Any]:
     """A way back, in place of a rejected package, is a person's act; a pause stops what acts by itself."""
     now, opened = utc_now(), ledger.open_release_body()
     if opened and opened["package_arn"] == package_arn:
         return _started(opened) if opened.get("is_started") else _update_serving(settings, ledger, opened)
-    package, serving = _package(package_arn), ledger.serving()
-    is_serving = serving is not None and serving[1] == package_arn
+    package, known = _package(package_arn), ledger.serving()
+    since = iso(approved_at) if approved_at else ledger.waits_since(package_arn)
+    is_serving = known is not None and known[1] == package_arn
     decision = decide_release(
         package_arn=package_arn,
         champion=_live(settings, ledger.champion()),
@@ -127,6 +143,7 @@ def _release(
         stack_status=aws.stack(settings.serving_stack)["StackStatus"],
         approval="Approved" if is_serving else package["ModelApprovalStatus"],
         report_uri=_report_uri(package),
+        newer=None if in_place_of else approved_later(package_arn, since, ledger.releases()),
         is_handled=approved_at is not None
         and is_handled(package_arn, approved_at, releases=ledger.releases(), decisions=ledger.decisions()),
     )
@@ -138,6 +155,7 @@ def _release(
     # until Serving is asked for it
     ledger.let_wait(package_arn, because=why, now=now, approved_at=approved_at, in_place_of=in_place_of)
     record, facts = _record(settings, release_id, package)
+    facts |= {"approved_at": since or iso(now)} | (in_place_of.to_json() if in_place_of else {})
     if not ledger.open_release(record, facts, now=now):
         return _lost_the_lease(ledger, package_arn)
     body = ledger.open_release_body()
@@ -160,7 +178,7 @@ def _not_now(
     decision: Decision,
     *,
     approved_at: datetime | None = None,
-    in_place_of: str | None = None,
+    in_place_of: Rejected | None = None,
 ) -> dict[str, Any]:
     """Keep a package that must wait until Serving has settled; record_release asks again then, reconcile daily."""
     now = utc_now()
@@ -178,14 +196,8 @@ def _live(settings: ReleaseModelSettings, champion: Champion | None) -> Champion
     """The champion, unless Serving was destroyed or deployed anew since: then nothing is live."""
     if champion is None:
         return None
-    is_live = _release_key(settings) == f"{settings.release_prefix}{champion.release_id}"
+    is_live = serving.release_key(settings.serving_stack) == f"{settings.release_prefix}{champion.release_id}"
     return champion if is_live else None
-
-
-def _release_key(settings: ReleaseModelSettings) -> str | None:
-    """The release record that Serving is given."""
-    given = {p["ParameterKey"]: p["ParameterValue"] for p in aws.stack(settings.serving_stack)["Parameters"]}
-    return given.get(RELEASE_PARAMETER)
 
 
 def _package(package_arn: str) -> dict[str, Any]:
@@ -225,31 +237,30 @@ def _record(
     return ReleaseRecord(release_id, container["ModelDataUrl"], container["Image"], package_arn, types), facts
 
 
-def _keep_record(key: str, value: str) -> None:
-    """Write the immutable record. Raises RuntimeError if the key holds another one."""
-    ssm = aws.client("ssm")
-    try:
-        ssm.put_parameter(Name=key, Value=value, Type="StringList", Overwrite=False)
-    except ssm.exceptions.ParameterAlreadyExists:
-        held = [found["Value"] for found in ssm.get_parameters(Names=[key])["Parameters"]]
-        if held != [value]:
-            raise RuntimeError(
-                f"{key}: got {value!r} to write, but it holds {held}; a record never changes: "
-                "did an older deployment leave it behind? Delete it, then approve the package again"
-            ) from None
-        aws.log("the release record was written before", key=key)
-
-
 def _update_serving(settings: ReleaseModelSettings, ledger: Ledger, body: dict[str, Any]) -> dict[str, Any]:
-    """Every step may be done again: the record never changes, and the same key twice is no update."""
-    key = f"{settings.release_prefix}{body['release_id']}"
-    _keep_record(key, body["parameter"])
+    """Every step may be done again: the record never changes, and the same key twice is no update.
+
+    Where the endpoint has to leave auto-scaling first, that is all that is asked for now.
+    """
+    key, stack = f"{settings.release_prefix}{body['release_id']}", settings.serving_stack
+    serving.keep_record(key, body["parameter"])
     try:
-        _point_serving_at(settings, ledger, key, token=f"release-{body['release_id']}")
+        if scaling.leave(stack, ledger, body, now=utc_now()):
+            return _started(body)
+        known, before = ledger.serving(), serving.release_key(stack)
+        changes = {
+            RELEASE_PARAMETER: key,
+            BEFORE_PARAMETER: replaced_release(known[0] if known else None, release_key=before),
+            SCALING_PARAMETER: SCALING_ON,
+            FEWEST_PARAMETER: str(settings.instance_count),
+        }
+        serving.update(stack, changes, token=f"release-{body['release_id']}")
     except ClientError as error:
         if "IN_PROGRESS" not in str(error):
             raise
-        if _release_key(settings) != key:
+        if body.get("stops_scaling"):
+            return _started(body)  # its own first update
+        if serving.release_key(stack) != key:
             return _give_up(ledger, body, str(error))
     ledger.change_open_release(body["release_id"], lambda _: {"is_started": True})
     ledger.stop_waiting(body["package_arn"])
@@ -260,28 +271,6 @@ def _update_serving(settings: ReleaseModelSettings, ledger: Ledger, body: dict[s
 def _started(body: dict[str, Any]) -> dict[str, Any]:
     """Serving was asked for this release; an approval that comes again changes nothing."""
     return {"release_id": body["release_id"], "package": body["package_arn"]}
-
-
-def _point_serving_at(settings: ReleaseModelSettings, ledger: Ledger, key: str, *, token: str) -> None:
-    serving = ledger.serving()
-    given = {RELEASE_PARAMETER: key, BEFORE_PARAMETER: serving[0] if serving else FILLER}
-    declared = [parameter["ParameterKey"] for parameter in aws.stack(settings.serving_stack)["Parameters"]]
-    parameters: list[dict[str, Any]] = [
-        {"ParameterKey": name, "ParameterValue": given[name]}
-        if name in given
-        else {"ParameterKey": name, "UsePreviousValue": True}
-        for name in declared
-    ]
-    try:
-        aws.client("cloudformation").update_stack(
-            StackName=settings.serving_stack,
-            UsePreviousTemplate=True,
-            Parameters=parameters,
-            ClientRequestToken=token,
-        )
-    except ClientError as error:
-        if "No updates are to be performed" not in str(error):
-            raise
 
 
 def _give_up(ledger: Ledger, body: dict[str, Any], reason: str) -> dict[str, Any]:

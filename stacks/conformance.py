@@ -26,6 +26,8 @@ from stacks.template_values import Templates
 ACCOUNT = "<AWS::AccountId>"
 RESOURCELESS_ACTIONS = frozenset(
     {
+        "application-autoscaling:DescribeScalableTargets",
+        "application-autoscaling:DescribeScalingPolicies",
         "cloudwatch:GetMetricStatistics",
         "cloudwatch:PutMetricData",
         "ecr:GetAuthorizationToken",
@@ -91,6 +93,14 @@ EXPLANATIONS = (
     _explain(
         rf"arn:aws:cloudformation:[a-z0-9-]+:{ACCOUNT}:stack/[a-z0-9-]+-serving/\*",
         "The ARN of this one stack ends in an id that CloudFormation draws.",
+    ),
+    _explain(
+        rf"arn:aws:application-autoscaling:[a-z0-9-]+:{ACCOUNT}:scalable-target/\*",
+        "AWS draws the id of a scalable target; namespace and dimension of the request are the bound.",
+    ),
+    _explain(
+        rf"arn:aws:cloudwatch:[a-z0-9-]+:{ACCOUNT}:alarm:TargetTracking-endpoint/[a-z0-9-]+/variant/[a-z]+-\*",
+        "Application Auto Scaling names the alarms of this one variant's policy itself.",
     ),
 )
 

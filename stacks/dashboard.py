@@ -18,7 +18,7 @@ from stacks.permissions import arn
 HALF, WHOLE = 12, 24
 HEIGHT, HEADING, STATUS, RELEASES, DECISIONS = 6, 1, 6, 4, 12
 SHOWN = Duration.days(28)
-HOUR, DAY = Duration.hours(1), Duration.days(1)
+MINUTE, HOUR, DAY = Duration.minutes(1), Duration.hours(1), Duration.days(1)
 MICROSECONDS_IN_A_MILLISECOND, MILLISECONDS_IN_A_MINUTE = 1_000, 60_000
 RED_AT = cloudwatch.Color.RED
 RUNBOOKS = ("loss", "silence", "5xx", "rollback", "dead-letters", "delivery")
@@ -144,6 +144,17 @@ class Dashboard(Construct):
                 highest=100,
             ),
         )
+
+        if scaling := self.config.serving.scaling:
+            target = scaling.invocations_per_instance
+            self.dashboard.add_widgets(
+                _graph(
+                    "Requests that an instance answers",
+                    [endpoint_metric(self.names, "InvocationsPerInstance", "Sum", period=MINUTE)],
+                    label="requests a minute",
+                    line=(target, f"above {target:g} instances are added"),
+                )
+            )
 
     def _drift(self) -> None:
         rate = self.config.monitoring.false_alarms_per_year

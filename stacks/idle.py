@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aws_cdk import Stack
+from aws_cdk import aws_applicationautoscaling as autoscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -11,8 +12,12 @@ from constructs import Construct
 from config.schema import PRICES, Config
 from domain.idle_cost import IdleCost, Standing, idle_cost
 from domain.instances import Candidate, Workload, choose
-from domain.names import METRIC_UNITS
+from domain.names import METRIC_UNITS, RELEASE_SLOTS
 from domain.prices import parse_prices
+from stacks.scaling import refuse_types
+
+ALARMS_OF_A_POLICY = 2
+"""Target tracking makes an alarm for more instances and one for fewer."""
 
 
 def choose_serving_instance(config: Config) -> Candidate:
@@ -25,7 +30,9 @@ def choose_serving_instance(config: Config) -> Candidate:
         vcpus=serving.vcpus,
         use_estimates=config.prices.estimates == "use",
     )
-    return choose(book, workload).winner
+    choice = choose(book, workload)
+    refuse_types(serving.scaling, list(choice.candidates[:RELEASE_SLOTS]))
+    return choice.winner
 
 
 def _billed(alarm: cloudwatch.CfnAlarm) -> int:
@@ -40,14 +47,17 @@ def idle_cost_of(scope: Construct, config: Config, instance: Candidate) -> IdleC
     def count(kind: type) -> int:
         return sum(isinstance(construct, kind) for construct in constructs)
 
+    serving = config.serving
+    tracking = ALARMS_OF_A_POLICY * count(autoscaling.CfnScalingPolicy)
     return idle_cost(
         Standing(
             instance_usd_per_hour=instance.usd_per_hour,
-            instance_count=config.serving.instance_count,
+            instance_count=serving.instance_count,
             new_keys=count(kms.CfnKey),
-            alarms=sum(_billed(one) for one in constructs if isinstance(one, cloudwatch.CfnAlarm)),
+            alarms=sum(_billed(one) for one in constructs if isinstance(one, cloudwatch.CfnAlarm)) + tracking,
             custom_metrics=len(METRIC_UNITS),
             dashboards=count(cloudwatch.CfnDashboard),
             polled_queues=count(lambda_.CfnEventSourceMapping),
+            more_instances=serving.scaling.max_instances - serving.instance_count if serving.scaling else 0,
         )
     )

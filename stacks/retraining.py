@@ -208,6 +208,7 @@ class RetrainingStack(Stack):
                 topic_arn=self.monitoring.topic.topic_arn,
                 memory_gib=serving.memory_gib,
                 vcpus=serving.vcpus,
+                instance_count=serving.instance_count,
             ),
         )
         self._ledger(function, "GetItem", "PutItem", "DeleteItem", "Query")

@@ -71,7 +71,11 @@ def deployment_config(
     plan: ShiftPlan, alarms: list[cloudwatch.CfnAlarm]
 ) -> sagemaker.CfnEndpoint.DeploymentConfigProperty:
     kind = sagemaker.CfnEndpoint
-    step = kind.CapacitySizeProperty(type="INSTANCE_COUNT", value=plan.step_instances)
+    step = (
+        kind.CapacitySizeProperty(type="CAPACITY_PERCENT", value=plan.step_percent)
+        if plan.step_percent
+        else kind.CapacitySizeProperty(type="INSTANCE_COUNT", value=plan.step_instances)
+    )
     return kind.DeploymentConfigProperty(
         auto_rollback_configuration=kind.AutoRollbackConfigProperty(
             alarms=[kind.AlarmProperty(alarm_name=alarm.ref) for alarm in alarms]

@@ -10,7 +10,7 @@ from aws_cdk import Aws, CfnCondition, CfnDeletionPolicy, CfnOutput, CfnParamete
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from config.schema import Config
+from config.schema import Config, Serving
 from domain.idle_cost import PRICES_AS_OF, IdleCost
 from domain.instances import Candidate
 from domain.names import (
@@ -26,6 +26,7 @@ from domain.names import (
 )
 from domain.traffic_shift import ShiftPlan, plan_shift
 from stacks.rollback_alarms import NewFleet, deployment_config, rollback_alarms
+from stacks.scaling import scale
 from stacks.storage import StorageStack
 
 FIRST_TYPE = 4
@@ -52,13 +53,8 @@ class ServingStack(Stack):
             description="The key of the release record that the endpoint runs",
         ).value_as_list
         release_id, model_data, image, package_arn = (Fn.select(i, release) for i in range(FIRST_TYPE))
-        release_settings = config.serving.release
-        plan = plan_shift(
-            release_settings.shift,
-            instance_count=config.serving.instance_count,
-            step_percent=release_settings.step_percent,
-            bake_minutes=release_settings.bake_minutes,
-        )
+        scaling, plan = config.serving.scaling, _plan(config.serving)
+        before = self._release_before() if plan.compares_versions or scaling else FILLER
         container = sagemaker.CfnModel.ContainerDefinitionProperty(
             image=image,
             model_data_url=model_data,
@@ -71,10 +67,10 @@ class ServingStack(Stack):
                 names.endpoint,
                 endpoint_config.attr_endpoint_config_name,
                 release_id,
-                self._release_before() if plan.compares_versions else FILLER,
+                before if plan.compares_versions else FILLER,
                 name,
             ),
-            release=release_settings,
+            release=config.serving.release,
             plan=plan,
         )
         endpoint = sagemaker.CfnEndpoint(
@@ -89,6 +85,16 @@ class ServingStack(Stack):
         )
         for resource in (model, endpoint_config, *alarms, endpoint):
             resource.cfn_options.condition = exists
+        if scaling:
+            scale(
+                self,
+                names,
+                scaling,
+                fewest=config.serving.instance_count,
+                endpoint=endpoint,
+                exists=exists,
+                release_before=before,
+            )
         CfnOutput(self, "ReleasePlan", value=plan.sentence(), description="How a release is shifted in")
 
     def _release_before(self) -> str:
@@ -120,7 +126,9 @@ class ServingStack(Stack):
         """
         capture, pools = self._capture(config, storage), self._instance_pools(release)
         role, key = storage.model_role.role_arn, storage.key.key_arn
-        shape = self._shape(config.serving.model_dump(), container, capture, pools, role, key)
+        settings = config.serving.model_dump(exclude={"scaling"})  # its numbers change no fleet
+        scales = ["scales"] if config.serving.scaling else []
+        shape = self._shape(settings, container, capture, pools, role, key, *scales)
         name = Fn.join("-", [names.deployment, Fn.select(0, release), shape])
         model = sagemaker.CfnModel(
             self,
@@ -153,6 +161,7 @@ class ServingStack(Stack):
 
     def show_cost(self, config: Config, instance: Candidate, cost: IdleCost) -> None:
         """What a month costs before anything happens, and at most; `cdk deploy` prints both."""
+        scaled = f", and {cost.scaling_usd:.2f} of instances that scaling may add" if cost.scaling_usd else ""
         CfnOutput(
             self,
             "IdleUsdPerMonth",
@@ -168,7 +177,7 @@ class ServingStack(Stack):
             "CeilingUsdPerMonth",
             value=f"{cost.ceiling_usd(config.budget_usd_per_month):.2f}",
             description=(
-                f"Idle and the whole training budget of {config.budget_usd_per_month:.2f}; "
+                f"Idle and the whole training budget of {config.budget_usd_per_month:.2f}{scaled}; "
                 "requests, logs and storage come on top"
             ),
         )
@@ -212,3 +221,13 @@ class ServingStack(Stack):
             pool = {"InstanceType": instance_type, "Priority": slot + 1}
             pools.append(Fn.condition_if(used.logical_id, pool, Aws.NO_VALUE))
         return pools
+
+
+def _plan(serving: Serving) -> ShiftPlan:
+    return plan_shift(
+        serving.release.shift,
+        instance_count=serving.instance_count,
+        step_percent=serving.release.step_percent,
+        bake_minutes=serving.release.bake_minutes,
+        most_instances=serving.scaling.max_instances if serving.scaling else None,
+    )

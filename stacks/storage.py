@@ -17,6 +17,7 @@ from domain.names import NO_RELEASE, Names
 from domain.releases import no_release
 from stacks.buckets import access_logs_bucket, private_bucket
 from stacks.key import deployment_key
+from stacks.scaling import may_scale
 from stacks.serving_roles import let_cdk_pass, model_role, serving_deploy_role
 
 CAPTURE_DAYS = 90
@@ -42,6 +43,7 @@ class StorageStack(Stack):
             self, self.names, artefacts=self.artefacts, capture=self.capture, images=self.images, key=self.key
         )
         self.serving_deploy_role = serving_deploy_role(self, self.names, model=self.model_role, key=self.key)
+        may_scale(self.serving_deploy_role, self.names, config.serving.scaling)
         let_cdk_pass(self, self.names, self.serving_deploy_role)
         CfnOutput(self, "DataBucket", value=self.data.bucket_name, description="history/ and labels/ go here")
         CfnOutput(

@@ -82,6 +82,19 @@ class Endpoints:
     def describe(self, request: dict[str, Any]) -> dict[str, Any]:
         return described(self._endpoint(request["EndpointName"]))
 
+    def update_capacities(self, request: dict[str, Any]) -> dict[str, Any]:
+        """As Application Auto Scaling does: more or fewer instances of the one variant, at once."""
+        endpoint = self._endpoint(request["EndpointName"])
+        self._refuse_in_progress(endpoint)
+        name = variant_of(endpoint.config)["VariantName"]
+        for wanted in request["DesiredWeightsAndCapacities"]:
+            if wanted["VariantName"] != name:
+                what = f'The variant(s) "{wanted["VariantName"]}" of {endpoint.arn} do not exist.'
+                raise seam.error("ValidationException", what)
+            endpoint.instances = wanted.get("DesiredInstanceCount", endpoint.instances)
+        tell_state(self._account, endpoint)
+        return {"EndpointArn": endpoint.arn}
+
     def list_endpoints(self, request: dict[str, Any]) -> dict[str, Any]:
         found = [
             summary(endpoint)
@@ -183,6 +196,7 @@ def install(account: Account) -> None:
             "DeleteEndpointConfig": configs.delete,
             "CreateEndpoint": endpoints.create,
             "UpdateEndpoint": endpoints.update,
+            "UpdateEndpointWeightsAndCapacities": endpoints.update_capacities,
             "DescribeEndpoint": endpoints.describe,
             "ListEndpoints": endpoints.list_endpoints,
             "DeleteEndpoint": endpoints.delete,

@@ -19,6 +19,7 @@ from rehearsal.scenarios.neighbour import DELIVERY, FAILURE, NEAR_MISSES, PUSH
 from rehearsal.scenarios.outcomes import as_expected
 from rehearsal.scenarios.permissions import check_permissions
 from rehearsal.scenarios.promises import check_promises
+from rehearsal.scenarios.scaling import check_scaling
 from rehearsal.scenarios.strangers import check_strangers
 from rehearsal.scenarios.turn import Outcome
 from rehearsal.scenarios.unseen import check_unseen
@@ -262,6 +263,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     _push,
     _first_model,
     _serving,
+    check_scaling,
     _data,
     _loop,
     as_expected,

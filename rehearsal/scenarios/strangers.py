@@ -146,6 +146,7 @@ def _beyond_their_own(account: Account, prefix: str) -> Iterator[str]:
     passed = list(_roles(account, prefix))
     asked = [
         Access("cloudwatch:PutMetricData", "*", (("cloudwatch:namespace", ("Neighbour",)),)),
+        *_scaling_of_others(account),
         *(
             Access("iam:PassRole", role, (("iam:passedtoservice", ("ec2.amazonaws.com",)),))
             for role in passed
@@ -159,6 +160,28 @@ def _beyond_their_own(account: Account, prefix: str) -> Iterator[str]:
     for role in (found for found in _roles(account, "") if ADMINISTRATOR not in found):
         for access in asked:
             yield from _let_in(account, enforcement.session(account, role, NEIGHBOUR), access)
+
+
+def _scaling_of_others(account: Account) -> Iterator[Access]:
+    """Another service's capacity, another capacity of SageMaker's, another service's own role."""
+    target = f"arn:aws:application-autoscaling:{account.region}:{account.id}:scalable-target/{NEIGHBOUR}"
+    of_sagemaker = "sagemaker:variant:DesiredInstanceCount"
+    for namespace, dimension in (("ecs", of_sagemaker), ("sagemaker", "ecs:service:DesiredCount")):
+        context = (
+            ("application-autoscaling:scalable-dimension", (dimension,)),
+            ("application-autoscaling:service-namespace", (namespace,)),
+        )
+        for verb in (
+            "DeleteScalingPolicy",
+            "DeregisterScalableTarget",
+            "PutScalingPolicy",
+            "RegisterScalableTarget",
+        ):
+            yield Access(f"application-autoscaling:{verb}", target, context)
+    role = (
+        f"arn:aws:iam::{account.id}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/*"
+    )
+    yield Access("iam:CreateServiceLinkedRole", role, (("iam:awsservicename", ("ecs.amazonaws.com",)),))
 
 
 def _for_other_things(account: Account, resources: list[Resource]) -> Iterator[str]:

@@ -124,6 +124,18 @@ REASONS = (
         "CloudFormation reads back what it made; the local account reads the endpoint alone",
     ),
     Reason(
+        "serving-deploy",
+        (
+            "application-autoscaling:DeleteScalingPolicy",
+            "application-autoscaling:DeregisterScalableTarget",
+            "application-autoscaling:DescribeScalableTargets",
+            "application-autoscaling:DescribeScalingPolicies",
+            "cloudwatch:DeleteAlarms",
+            "cloudwatch:DescribeAlarms",
+        ),
+        "to end scaling when that leaves the configuration: tests/rehearsal/test_releases.py plays a change of types",
+    ),
+    Reason(
         "*Role",
         ("cloudwatch:PutMetricData",),
         "SageMaker publishes instance metrics; the local account has none",

@@ -208,11 +208,25 @@ def _metric(here: Path, metric: dict[str, Any]) -> Found:
         yield "alarm dimension", (*place, "Value"), "set", json.dumps(SPOILED), dimension["Name"]
 
 
+def _scalable_target(here: Path, properties: dict[str, Any]) -> Found:
+    yield "scaling", (*here, "ResourceId"), "set", json.dumps(f"endpoint/{SPOILED}/variant/{SPOILED}")
+    yield "scaling", (*here, "MinCapacity"), "set", json.dumps(int(properties["MinCapacity"]) + 1)
+    yield "scaling", (*here, "MaxCapacity"), "set", json.dumps(int(properties["MaxCapacity"]) + 1)
+
+
+def _scaling_policy(here: Path, _: dict[str, Any]) -> Found:
+    metric = (*here, "TargetTrackingScalingPolicyConfiguration", "PredefinedMetricSpecification")
+    yield "scaling", here[:-1], "drop", "", "AWS::ApplicationAutoScaling::ScalingPolicy"
+    yield "scaling", (*metric, "PredefinedMetricType"), "set", json.dumps(SPOILED)
+
+
 def _mapping(here: Path, _: dict[str, Any]) -> Found:
     yield "target", here[:-1], "drop", "", "AWS::Lambda::EventSourceMapping"
 
 
 BY_TYPE: dict[str, Callable[[Path, dict[str, Any]], Found]] = {
+    "AWS::ApplicationAutoScaling::ScalableTarget": _scalable_target,
+    "AWS::ApplicationAutoScaling::ScalingPolicy": _scaling_policy,
     "AWS::CloudWatch::Alarm": _alarm,
     "AWS::CodeBuild::Project": _project,
     "AWS::Events::Rule": _rule,

@@ -60,6 +60,17 @@ REASONS: tuple[Reason, ...] = (
         "the alarm that compares predictions is there from two instances on, in prod alone",
     ),
     Reason(
+        (
+            *(
+                f"*-storage drop Resources.ServingDeployRoleDefaultPolicy*.Action.* (application-autoscaling:{action})"
+                for action in ("DeleteScalingPolicy", "DeregisterScalableTarget", "ListTagsForResource")
+            ),
+            "*-storage drop Resources.ServingDeployRoleDefaultPolicy* (application-autoscaling:Describe*)",
+            "*-storage drop Resources.ServingDeployRoleDefaultPolicy*.Statement.7.Action.0 (cloudwatch:DeleteAlarms)",
+        ),
+        "to end scaling, and to read it back: tests/rehearsal/test_releases.py plays a change of instance types",
+    ),
+    Reason(
         ("*-retraining drop Resources.ReleaseModelRoleDefaultPolicy*.Resource.* (ssm:GetParameters)",),
         "it looks only when a record was written before",
     ),

@@ -19,6 +19,7 @@ from rehearsal.engine.functions import Outcome as Invoked
 from rehearsal.engine.moto_seams import events as event_seam
 from rehearsal.scenarios import coverage
 from rehearsal.scenarios.promises import check_promises
+from rehearsal.scenarios.scaling import check_scaling
 from rehearsal.scenarios.strangers import check_strangers
 from rehearsal.scenarios.unseen import check_unseen
 from rehearsal.sweep.answers import Answers
@@ -104,7 +105,8 @@ class Trial:
         """The expectations that look at the account as it stands, not at what happened."""
         outcome = self._stage.outcome
         yield from (("every alarm saw its metric", told) for told in coverage.silent_alarms(outcome))
-        for expect in (coverage.alarms_are_wired, check_strangers, check_unseen, check_promises):
+        looks = (coverage.alarms_are_wired, check_strangers, check_unseen, check_promises, check_scaling)
+        for expect in looks:
             yield from ((one.expectation, one.where) for one in expect(outcome) if not one.held)
 
     def _misled(self) -> Iterator[tuple[str, str]]:

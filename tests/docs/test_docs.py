@@ -30,7 +30,9 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`([^`\n]+)`")
 README_LINES = 250
-SHARED_BY_HANDLERS = {"__init__", "approvals", "aws", "endpoint", "ledger", "people", "table"}
+SHARED_BY_HANDLERS = {
+    *("__init__", "approvals", "aws", "endpoint", "ledger", "people", "scaling", "serving", "table"),
+}
 
 
 def text(name: str) -> str:

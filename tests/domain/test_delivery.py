@@ -35,6 +35,11 @@ def test_a_release_that_met_a_busy_stack_comes_again_and_the_push_waits_for_it()
     assert judge_wait(RUN, [PASSED], [release("not-started"), release("live")]).verdict == "approved"
 
 
+def test_a_release_that_rolled_back_and_goes_again_lets_the_push_wait() -> None:
+    decision = judge_wait(RUN, [PASSED], [release("rolled-back")], [PACKAGE])
+    assert (decision.verdict, decision.rule) == ("wait", "releasing")
+
+
 def test_a_release_that_rolled_back_fails_the_push_with_its_reason() -> None:
     failed = {
         "kind": "release",

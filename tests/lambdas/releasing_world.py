@@ -20,6 +20,7 @@ SETTINGS = ReleaseModelSettings(
     topic_arn="arn:aws:sns:us-east-1:123456789012:people",
     memory_gib=4.0,
     vcpus=2,
+    instance_count=1,
 )
 Register = Callable[[], str]
 Approve = Callable[[str], dict[str, Any]]

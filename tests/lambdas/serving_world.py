@@ -24,6 +24,8 @@ class Serving:
         self.release = f"{PREFIX}none"
         self.error: ClientError | None = None
         self.compares_versions = False
+        self.before = "-"
+        self.scaling: str | None = None
         self.failures: list[str] = []
 
     def events(self, **_: Any) -> dict[str, Any]:
@@ -45,8 +47,11 @@ class Serving:
             {"ParameterKey": "Release", "ParameterValue": self.release},
             {"ParameterKey": "BootstrapVersion", "ParameterValue": "x"},
         ]
-        if self.compares_versions:
-            parameters.append({"ParameterKey": "ReleaseBefore", "ParameterValue": "-"})
+        if self.compares_versions or self.scaling:
+            parameters.append({"ParameterKey": "ReleaseBefore", "ParameterValue": self.before})
+        if self.scaling:
+            parameters.append({"ParameterKey": "Scaling", "ParameterValue": self.scaling})
+            parameters.append({"ParameterKey": "FewestInstances", "ParameterValue": "2"})
         stack = {
             "StackName": SERVING,
             "CreationTime": NOW,
@@ -59,7 +64,9 @@ class Serving:
         if self.error:
             raise self.error
         given = {one["ParameterKey"]: one.get("ParameterValue") for one in asked["Parameters"]}
-        self.release = given["Release"]
+        self.release = given["Release"] or self.release
+        self.before = given.get("ReleaseBefore") or self.before
+        self.scaling = given.get("Scaling") or self.scaling
         return {"StackId": "arn:stack"}
 
     def go_on(self, **_: Any) -> dict[str, Any]:

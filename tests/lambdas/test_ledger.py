@@ -6,6 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from domain.decision import Decision
+from domain.events import iso
 from domain.releases import Champion, ReleaseRecord
 from domain.training_run import Plan
 from lambdas.ledger import Ledger, month_of
@@ -222,3 +223,13 @@ def test_the_ledger_asks_nothing_of_its_table_but_pk_and_sk(ledger: Ledger) -> N
     settle(ledger)
     items = boto3.client("dynamodb").scan(TableName="ledger")["Items"]
     assert {item["pk"]["S"] for item in items} == {"RUN", "BUDGET"}
+
+
+def test_a_release_that_was_held_serves_since_then_and_not_since_it_was_proved(local: Local) -> None:
+    body = {"release_id": "000001", "package_arn": "p", "opened_at": "2013-03-01T00:00:00Z"}
+    local.ledger.close_release(body, outcome="held", now=NOW)
+    held = local.ledger.held_release()
+    assert held is not None
+    local.ledger.close_release(held, outcome="live", now=NOW + timedelta(hours=3))
+    [kept] = local.ledger.releases()
+    assert (kept["closed_at"], kept["proved_at"]) == (iso(NOW), iso(NOW + timedelta(hours=3)))

@@ -95,7 +95,8 @@ def test_an_endpoint_that_is_busy_is_judged_later(
 ) -> None:
     endpoint_runs("000002", run=2)
     answered("000002", 10)
-    busy = {
+    busy: dict[str, Any] = {
+        "PendingDeploymentSummary": {"EndpointConfigName": config_name("000002")},
         "EndpointName": DEPLOYMENT,
         "EndpointArn": f"{ACCOUNT}:endpoint/{DEPLOYMENT}",
         "EndpointConfigName": config_name("000002"),
@@ -108,6 +109,23 @@ def test_an_endpoint_that_is_busy_is_judged_later(
     assert local.ledger.open_release_body() is not None
     assert local.decisions("release") == []
     local.script("sagemaker")
+    assert settle()["verdict"] == "live"
+
+
+def test_an_endpoint_whose_instances_only_change_in_number_serves_as_it_did(
+    local: Local, package: str, settle: Settle
+) -> None:
+    endpoint_runs("000002", run=2)
+    answered("000002", 10)
+    scaled = {
+        "EndpointName": DEPLOYMENT,
+        "EndpointArn": f"{ACCOUNT}:endpoint/{DEPLOYMENT}",
+        "EndpointConfigName": config_name("000002"),
+        "EndpointStatus": "Updating",
+        "CreationTime": NOW,
+        "LastModifiedTime": NOW,
+    }
+    local.script("sagemaker", describe_endpoint=lambda **_: scaled)
     assert settle()["verdict"] == "live"
 
 

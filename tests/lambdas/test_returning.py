@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import boto3
 import pytest
 
+from domain.decision import Decision
+from domain.delivery import judge_wait
+from domain.judging import NO_ROOM
 from domain.releases import Champion, ReleaseRecord
+from domain.returning import Rejected, is_tried_again
 from tests.lambdas import releasing_world
-from tests.lambdas.local import IMAGE, Local, Scripted
+from tests.lambdas.local import IMAGE, NOW, Local, Scripted
 from tests.lambdas.releasing_world import SETTINGS, Approve, Register, Retry, close, parameter, waiting
 from tests.lambdas.serving_world import Serving
 
@@ -215,3 +220,58 @@ def test_what_is_approved_again_while_the_way_back_waits_goes_on_serving(
     boto3.client("sagemaker").update_model_package(ModelPackageArn=second, ModelApprovalStatus="Approved")
     assert retry()["rule"] == "approved-since"
     assert waiting(local) == []
+
+
+def test_one_that_is_rejected_again_after_it_came_back_is_another_case_and_told_as_such(
+    local: Local, approve: Approve, reject: Approve, register: Register
+) -> None:
+    first, second = two_live(local, approve, register)
+    for at in (NOW + timedelta(days=1), NOW + timedelta(days=2)):
+        local.at(at)
+        reject(second)
+        reject(second)  # the same event twice
+        settle(local)
+        local.at(at + timedelta(hours=1))
+        serve(local, approve, put_back(second))
+    assert local.decisions("release").count(("return", "serving-one-rejected")) == 2
+    assert [one["package_arn"] for one in local.ledger.releases()][2:] == [first, second] * 2
+
+
+def test_a_way_back_for_which_there_was_no_room_is_tried_again(
+    local: Local, approve: Approve, reject: Approve, register: Register, retry: Retry
+) -> None:
+    first, second = two_live(local, approve, register)
+    reject(second)
+    opened = local.ledger.open_release_body()
+    assert opened is not None
+    assert opened["in_place_of"] == second
+    no_room = Decision("release", "rolled-back", NO_ROOM, ())
+    assert is_tried_again(no_room, opened)
+    assert not is_tried_again(no_room, {"package_arn": first})
+    case = Rejected.of(opened)
+    local.ledger.let_wait(
+        first, because="no room", now=NOW, in_place_of=case, not_before=NOW + timedelta(hours=1)
+    )
+    close(local, "rolled-back")
+    assert retry() == {"verdict": "nothing-waits"}
+    local.at(NOW + timedelta(hours=1))
+    assert retry() == {"release_id": "000004", "package": first}
+
+
+def test_a_package_that_is_rejected_before_it_waited_is_noted_for_the_push_that_waits_for_it(
+    local: Local, reject: Approve, register: Register
+) -> None:
+    package = register()
+    assert reject(package)["rule"] == "rejected-one-does-not-serve"
+    [noted] = local.ledger.decisions()
+    assert (noted["verdict"], noted["rule"]) == ("skip", "not-approved-any-more")
+    assert "/runs/run-0/" in noted["inputs"]["report"]
+    run = {"plan": {"run_id": "run-0"}, "status": "SETTLED"}
+    answer = judge_wait(run, local.ledger.decisions(), [])
+    assert (answer.verdict, answer.rule) == ("rejected", "not-approved-any-more")
+    assert "was rejected before it was released" in answer.reasons[-1]
+
+
+def put_back(package: str) -> str:
+    boto3.client("sagemaker").update_model_package(ModelPackageArn=package, ModelApprovalStatus="Approved")
+    return package

@@ -214,3 +214,22 @@ def test_an_overtaken_package_does_not_come_back_by_the_event_of_its_approval(
     local.at(NOW)
     assert approve(first)["rule"] == "approval-handled"
     assert waiting(local) == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "then"), [("live", "overtaken"), ("held", "overtaken"), ("rolled-back", "")]
+)
+def test_an_approval_that_arrives_after_a_later_one_was_released_gives_way_if_that_one_stays(
+    local: Local, approve: Approve, register: Register, retry: Retry, outcome: str, then: str
+) -> None:
+    """Events come in any order: what counts is which package was approved last."""
+    first, second = register(), register()
+    local.at(NOW + timedelta(seconds=2))
+    approve(second)
+    local.at(NOW + timedelta(seconds=1))
+    assert approve(first)["rule"] == "release-in-flight"
+    close(local, outcome)
+    answer = retry()
+    assert answer.get("rule", "") == then
+    assert waiting(local) == []
+    assert (local.ledger.open_release_body() is None) == bool(then)

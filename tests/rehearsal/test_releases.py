@@ -7,14 +7,17 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import dropwhile, groupby
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from config.schema import load
+from domain.releases import ReleaseRecord
 from rehearsal.__main__ import SLOW_TO_IMPORT
 from rehearsal.engine import Account, functions, warm_python
 from rehearsal.engine.cloudformation import assembly as assembly_of
+from rehearsal.engine.job_faults import Fault, Faults
 from rehearsal.scenarios import bad_release, brought
 from rehearsal.scenarios.dataset import hours
 from rehearsal.scenarios.deployment import Deployment
@@ -26,6 +29,7 @@ from tests.rehearsal.conftest import synthesised
 pytestmark = pytest.mark.slow
 MINUTE = timedelta(minutes=1)
 FLIGHTS = find(STANDARD).file
+SERVING_PARAMETERS = ("Release", "ReleaseBefore", "Scaling", "FewestInstances", "BootstrapVersion")
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +157,96 @@ def test_of_two_instances_one_is_the_canary_and_what_predicts_otherwise_goes_bac
     assert list(account.journal.of("dead-letter")) == []
 
 
+def test_other_instance_types_take_an_endpoint_that_scales_out_of_scaling_and_back(
+    world: World, small: Path, tmp_path: Path
+) -> None:
+    """The life goes on: a model that needs more memory than the type has; first without room for it, then with."""
+    account, one = world.deployment.account, load(small)
+    endpoint, larger = world.deployment.names.endpoint, one.serving.model_copy(update={"memory_gib": 12})
+    changed = one.model_copy(update={"serving": larger})
+    deployment = replace(
+        world.deployment, config=changed, directory=synthesised(changed, tmp_path) / "assembly-dev"
+    )
+    deployment.deploy()
+    scaled_out(deployment, 3)
+    old = deployment.ledger_bodies("CHAMPION")[0]
+    new, before = brought.bring(deployment, old["package_arn"], brought.as_it_is), len(world.again)
+    assert registered(deployment) == [(1, 4)]
+
+    full = Faults((Fault("no-capacity", endpoint),), account.journal)
+    account.faults, working = full, account.faults
+    updates = len(list(account.journal.of("stack")))
+    bad_release.approve(deployment, new)
+    assert registered(deployment) == []
+    ended = bad_release.see_it_end(deployment)
+    account.faults = working
+    assert (ended.outcome, ended.approval) == ("rolled-back", "Approved")
+    assert [one["verdict"] for one in about_releases(world)[-4:]] == [
+        "release",
+        "stop-scaling",
+        "rolled-back",
+        "scale-again",
+    ]
+    assert f"-{old['release_id']}-" in bad_release.running_config(deployment)
+    assert registered(deployment) == [(1, 4)]
+    assert ended_updates(deployment, updates) == [
+        "UPDATE_COMPLETE",
+        "UPDATE_ROLLBACK_COMPLETE",
+        "UPDATE_COMPLETE",
+    ]
+
+    updates = len(list(account.journal.of("stack")))
+    bad_release.approve(deployment, new)
+    ended = bad_release.see_it_end(deployment)
+    assert (ended.package_arn, ended.outcome, ended.stack_status) == (new, "live", "UPDATE_COMPLETE")
+    assert ended_updates(deployment, updates) == ["UPDATE_COMPLETE", "UPDATE_COMPLETE"]
+    types = ReleaseRecord.from_parameter(deployment.ledger_bodies("RELEASE")[-1]["parameter"]).instance_types
+    assert (
+        types
+        != ReleaseRecord.from_parameter(deployment.ledger_bodies("RELEASE")[0]["parameter"]).instance_types
+    )
+    assert registered(deployment) == [(1, 4)]
+    assert instances(deployment) == 3
+    assert all(models == [models[0], models[1]] for models in models_by_minute(world.again[before:]))
+    assert models_by_minute(world.again)[-1] == [new, new]
+    assert no_request_is_lost(world)
+    assert list(account.journal.of("dead-letter")) == []
+    assert list(account.journal.of("denied")) == []
+
+
+def registered(deployment: Deployment) -> list[tuple[int, int]]:
+    """The fewest and most instances of the endpoint, as Application Auto Scaling has them."""
+    scaling = deployment.account.client("application-autoscaling")
+    targets = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    return [(one["MinCapacity"], one["MaxCapacity"]) for one in targets]
+
+
+def scaled_out(deployment: Deployment, count: int) -> None:
+    """What Application Auto Scaling does when an instance is asked for too much."""
+    deployment.account.client("sagemaker").update_endpoint_weights_and_capacities(
+        EndpointName=deployment.names.endpoint,
+        DesiredWeightsAndCapacities=[{"VariantName": "live", "DesiredInstanceCount": count}],
+    )
+
+
+def instances(deployment: Deployment) -> int:
+    found = deployment.account.client("sagemaker").describe_endpoint(EndpointName=deployment.names.endpoint)
+    return int(found["ProductionVariants"][0]["CurrentInstanceCount"])
+
+
+def about_releases(world: World) -> list[dict[str, Any]]:
+    return [one for one in world.deployment.ledger_bodies("DECISION") if one["kind"] == "release"]
+
+
+def ended_updates(deployment: Deployment, since: int) -> list[str]:
+    """How each update of Serving ended after so many lines of the journal."""
+    stack, lines = deployment.names.stack("serving"), list(deployment.account.journal.of("stack"))[since:]
+    ends = ("UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
+    return [
+        one.facts["status"] for one in lines if one.facts["stack"] == stack and one.facts["status"] in ends
+    ]
+
+
 def models_by_minute(answers: list[Answer]) -> list[list[str]]:
     """The two models that answered in each minute."""
     return [sorted(one.model for one in minute) for _, minute in groupby(answers, key=lambda one: one.at)]
@@ -184,7 +278,7 @@ def slow_down_the_old_fleet(world: World) -> Callable[[], None]:
 
 def deploy_serving(deployment: Deployment) -> None:
     """What `cdk deploy` of an unchanged Serving asks CloudFormation for."""
-    kept = [{"ParameterKey": name, "UsePreviousValue": True} for name in ("Release", "BootstrapVersion")]
+    kept = [{"ParameterKey": name, "UsePreviousValue": True} for name in SERVING_PARAMETERS]
     deployment.account.client("cloudformation").update_stack(
         StackName=deployment.names.stack("serving"), UsePreviousTemplate=True, Parameters=kept
     )

@@ -137,5 +137,7 @@ INTRINSICS: dict[str, Callable[[World, str, Any], Any]] = {
     "Fn::Split": _split,
     "Fn::If": _if,
     "Fn::Equals": _equals,
+    "Condition": lambda world, stack, argument: world.holds(stack, argument),
+    "Fn::And": lambda world, stack, argument: all(world.resolve(stack, one) for one in argument),
     "Fn::Not": lambda world, stack, argument: not world.resolve(stack, argument[0]),
 }

@@ -11,6 +11,8 @@ import pytest
 from tests.stacks.synthesis import Deployment, listed
 
 RESOURCELESS = {
+    "application-autoscaling:DescribeScalableTargets": "lists have no resource",
+    "application-autoscaling:DescribeScalingPolicies": "lists have no resource",
     "cloudwatch:GetMetricStatistics": "IAM knows no resource for it; it only reads",
     "cloudwatch:PutMetricData": "IAM knows no resource for it; the namespace is its bound",
     "ecr:GetAuthorizationToken": "a token is the account's, not a repository's",
@@ -70,6 +72,7 @@ def test_no_policy_reaches_beyond_this_deployment_and_account(deployment: Deploy
     name = f"{deployment.config.name}-{deployment.config.environment}"
     shared = (
         r":(training|processing)-job/pipelines-\*$",
+        r":application-autoscaling:[\w-]+:\d+:scalable-target/\*$",
         r":log-group:/aws/sagemaker/(Training|Processing)Jobs(:\*)?$",
         r":parameter/cdk-bootstrap/hnb659fds/version$",
         rf":parameter/{deployment.config.name}/{deployment.config.environment}/releases/\*$",
@@ -126,7 +129,7 @@ def test_cdk_s_deploy_role_may_pass_serving_s_deploy_role_and_gets_nothing_else(
 def test_serving_s_deploy_role_can_make_nothing_but_this_endpoint_s_parts(dev: Deployment) -> None:
     actions = {a for s in dev.policies_of("tideline-dev-serving-deploy") for a in listed(s["Action"])}
     services = {action.split(":")[0] for action in actions}
-    assert services == {"cloudwatch", "sagemaker", "ssm", "kms", "iam"}
+    assert services == {"application-autoscaling", "cloudwatch", "sagemaker", "ssm", "kms", "iam"}
     assert {a for a in actions if a.startswith(("iam:", "kms:", "ssm:"))} == {
         "iam:PassRole",
         "kms:CreateGrant",

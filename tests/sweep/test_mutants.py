@@ -52,6 +52,10 @@ TEMPLATE: dict[str, Any] = {
                 "Targets": [{"Id": "Target0", "Arn": "arn", "RoleArn": "role"}],
             },
         },
+        "Target": {
+            "Type": "AWS::ApplicationAutoScaling::ScalableTarget",
+            "Properties": {"ResourceId": "endpoint/e/variant/v", "MinCapacity": 1, "MaxCapacity": 4},
+        },
         "Alarm": {
             "Type": "AWS::CloudWatch::Alarm",
             "Properties": {
@@ -83,7 +87,7 @@ def test_every_kind_of_thing_is_dropped_or_spoiled(found: list[Mutant]) -> None:
             "trust",
         ),
         *("environment", "permission", "pattern", "target", "alarm metric", "alarm dimension"),
-        *("setting", "wildcard"),
+        *("scaling", "setting", "wildcard"),
     }
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from config.schema import load
 from rehearsal.sweep import reasons
 from rehearsal.sweep.mutants import Mutant, mutants
 from rehearsal.sweep.reasons import REASONS, Reason
+from rehearsal.sweep.short import CONFIG
 from tests.stacks import delivery_synthesis
-from tests.stacks.synthesis import DEV, synthesise
+from tests.stacks.synthesis import synthesise
 
 DROPPED = Mutant("dev-storage", "action", ("Resources", "Role", "Action", 0), said="s3:GetObject")
 
@@ -29,7 +31,7 @@ def test_only_stars_are_wild_in_a_reason() -> None:
 
 
 def test_every_reason_says_something_of_a_mutant_that_there_is() -> None:
-    dev = synthesise(DEV)
+    dev = synthesise(load(CONFIG))
     templates = {dev.stack_name(part): template for part, template in dev.templates.items()}
     templates["tideline-delivery"] = delivery_synthesis.committed().templates["stack"]
     found = [mutant for stack, template in templates.items() for mutant in mutants(stack, template)]

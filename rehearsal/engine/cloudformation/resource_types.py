@@ -12,6 +12,7 @@ from rehearsal.engine.cloudformation import (
     resources_delivery,
     resources_messaging,
     resources_sagemaker,
+    resources_scaling,
     resources_storage,
 )
 from rehearsal.engine.cloudformation.resources import Place, ResourceType
@@ -28,6 +29,7 @@ KINDS: dict[str, type[ResourceType]] = {
         resources_delivery,
         resources_messaging,
         resources_sagemaker,
+        resources_scaling,
         resources_storage,
     )
     for kind in module.TYPES

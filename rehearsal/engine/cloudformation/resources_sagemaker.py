@@ -10,7 +10,6 @@ from rehearsal.engine.cloudformation.resources import (
     ResourceFailed,
     ResourceType,
     pick,
-    without,
 )
 
 
@@ -59,8 +58,11 @@ class Endpoint(ResourceType):
     longest_name = 63
 
     def create(self) -> str:
-        made = without(self.properties, *self.also)
-        return str(self.send("CreateEndpoint", **made)["EndpointArn"])
+        if for_updates := sorted(self.also & self.properties.keys()):
+            raise ResourceFailed(
+                f"{', '.join(for_updates)}: use only when updating an endpoint, not creating one"
+            )
+        return str(self.send("CreateEndpoint", **self.properties)["EndpointArn"])
 
     def update(self, old: Properties) -> None:
         names = ("EndpointName", "EndpointConfigName", "DeploymentConfig", *self.also)

@@ -56,6 +56,18 @@ ITEM_ACTIONS = {
 CONTEXT_PARAMETERS = {
     "cloudwatch:PutMetricData": {"cloudwatch:namespace": "Namespace"},
     "s3:ListBucket": {"s3:prefix": "Prefix"},
+    **{
+        f"application-autoscaling:{operation}": {
+            "application-autoscaling:service-namespace": "ServiceNamespace",
+            "application-autoscaling:scalable-dimension": "ScalableDimension",
+        }
+        for operation in (
+            "RegisterScalableTarget",
+            "DeregisterScalableTarget",
+            "PutScalingPolicy",
+            "DeleteScalingPolicy",
+        )
+    },
     "s3:PutObject": {
         "s3:x-amz-server-side-encryption": "ServerSideEncryption",
         "s3:x-amz-server-side-encryption-aws-kms-key-id": "SSEKMSKeyId",
@@ -69,6 +81,11 @@ CONTEXT_PARAMETERS = {
     },
 }
 """Condition keys that are a parameter of the call."""
+ALARMS_OF_A_POLICY = {
+    "application-autoscaling:PutScalingPolicy": ("PutMetricAlarm", "DescribeAlarms"),
+    "application-autoscaling:DeleteScalingPolicy": ("DeleteAlarms", "DescribeAlarms"),
+}
+"""What target tracking does with alarms of its own, as far as the caller must be allowed it."""
 PASSES_NO_ROLE = ("iam", "sts")
 """Services whose role parameters only name a role."""
 
@@ -91,7 +108,13 @@ def accesses(call: Call, where: Where) -> list[Access]:
     """All that must be allowed for the call to go on, the roles that it hands over included."""
     if call.action in FREE:
         return []
-    return [*_own(call, where), *_tagging(call, where), *_passed_roles(call), *_watched_alarms(call, where)]
+    return [
+        *_own(call, where),
+        *_tagging(call, where),
+        *_passed_roles(call),
+        *_watched_alarms(call, where),
+        *_scaled_endpoint(call, where),
+    ]
 
 
 def _own(call: Call, where: Where) -> Iterator[Access]:
@@ -183,6 +206,25 @@ def _watched_alarms(call: Call, where: Where) -> Iterator[Access]:
                 "cloudwatch:DescribeAlarms", {"AlarmNames": [alarm["AlarmName"]]}, where
             )
         )
+
+
+def _scaled_endpoint(call: Call, where: Where) -> Iterator[Access]:
+    """Who lets an endpoint scale must be allowed to do himself what the service then does by a role of its own."""
+    base = f"{where.region}:{where.account}"
+    resource = str(call.parameters.get("ResourceId", ""))
+    endpoint = f"arn:aws:sagemaker:{base}:endpoint/{resource.split('/')[1]}" if "/" in resource else "*"
+    if call.action == "application-autoscaling:RegisterScalableTarget":
+        service = f"{call.parameters['ServiceNamespace']}.application-autoscaling.amazonaws.com"
+        role = f"{service}/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+        named = (("iam:awsservicename", (service,)),)
+        yield Access(
+            "iam:CreateServiceLinkedRole", f"arn:aws:iam::{where.account}:role/aws-service-role/{role}", named
+        )
+        yield Access("sagemaker:DescribeEndpoint", endpoint)
+        yield Access("sagemaker:UpdateEndpointWeightsAndCapacities", endpoint)
+    alarm = f"arn:aws:cloudwatch:{base}:alarm:TargetTracking-{resource}-AlarmHigh"
+    for verb in ALARMS_OF_A_POLICY.get(call.action, ()):
+        yield Access(f"cloudwatch:{verb}", alarm)
 
 
 def _roles(value: Any, name: str = "") -> Iterator[str]:

@@ -21,8 +21,9 @@ KNOWN = frozenset(
         ),
         *("aws:principaltype", "aws:requestedregion", "aws:securetransport", "aws:sourceaccount"),
         *("aws:sourcearn", "aws:sourceowner", "aws:tagkeys", "aws:viaawsservice"),
+        *("application-autoscaling:scalable-dimension", "application-autoscaling:service-namespace"),
         *("cloudformation:rolearn", "cloudformation:templateurl", "cloudwatch:namespace"),
-        *("iam:passedtoservice", "kms:calleraccount", "kms:viaservice"),
+        *("iam:awsservicename", "iam:passedtoservice", "kms:calleraccount", "kms:viaservice"),
         *("s3:prefix", "s3:tlsversion", "s3:x-amz-server-side-encryption"),
         "s3:x-amz-server-side-encryption-aws-kms-key-id",
     }

@@ -39,7 +39,6 @@ EMPTY_PROMISES = (
     "Search",
     "StopProcessingJob",
     "StopTrainingJob",
-    "UpdateEndpointWeightsAndCapacities",
 )
 
 

@@ -12,6 +12,8 @@ RELEASE_SLOTS = 3
 NO_RELEASE = "none"
 RELEASE_PARAMETER, BEFORE_PARAMETER = "Release", "ReleaseBefore"
 """Serving's: the key of the record that it runs; from two instances, the id of the release that this one replaces."""
+PROOF_PARAMETER = "Proof"
+"""Serving's: manifest, signature and public key of the model that it runs, each `-` where it was never signed."""
 FILLER = "-"
 
 
@@ -113,6 +115,10 @@ class Names:
     @property
     def serving_deploy_role(self) -> str:
         return f"{self.deployment}-serving-deploy"
+
+    @property
+    def signing_role(self) -> str:
+        return f"{self.deployment}-sign-model"
 
     @property
     def dashboard(self) -> str:

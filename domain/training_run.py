@@ -115,6 +115,8 @@ class Plan:
     """0 in a plan that is older than this field."""
     image_digest: str = ""
     """Empty in a plan that is older than this field."""
+    commit: str = ""
+    """The commit of whose push the image is; empty where nobody said."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 from domain.decision import Decision
 from domain.events import parse_approval
 from domain.instances import Workload
-from domain.names import BEFORE_PARAMETER, FILLER, RELEASE_PARAMETER, RELEASE_SLOTS
+from domain.manifest import NO_PROOF, Proof
+from domain.names import BEFORE_PARAMETER, FILLER, PROOF_PARAMETER, RELEASE_PARAMETER, RELEASE_SLOTS
 from domain.releases import (
     LETS_WAIT,
     Champion,
@@ -26,7 +27,7 @@ from domain.releases import (
 )
 from domain.returning import decide_return, good_before, needless
 from domain.settings import ReleaseModelSettings
-from lambdas import aws, people
+from lambdas import aws, packages, people
 from lambdas.ledger import Ledger, utc_now
 
 
@@ -60,10 +61,10 @@ def _go_back(settings: ReleaseModelSettings, ledger: Ledger, rejected: str) -> d
     """
     serving, opened = ledger.serving(), ledger.open_release_body()
     earlier = good_before(rejected, ledger.releases())
-    approved = (arn for arn in earlier if _package(arn)["ModelApprovalStatus"] == "Approved")
+    approved = (arn for arn in earlier if packages.describe(arn)["ModelApprovalStatus"] == "Approved")
     decision = decide_return(
         rejected,
-        approval=_package(rejected)["ModelApprovalStatus"],
+        approval=packages.describe(rejected)["ModelApprovalStatus"],
         serving=serving[1] if serving else None,
         in_flight=opened["package_arn"] if opened else None,
         good=next(approved, None),
@@ -99,7 +100,9 @@ def _next_waiting(ledger: Ledger) -> tuple[str | None, str | None]:
         return next(((one["package_arn"], one["in_place_of"]) for one in waiting), (None, None))
     newest, others = found
     for package_arn in others:
-        decision = overtaken(package_arn, by=newest, report_uri=_report_uri(_package(package_arn)))
+        decision = overtaken(
+            package_arn, by=newest, report_uri=packages.report_uri(packages.describe(package_arn))
+        )
         ledger.record(decision, subject=package_arn, now=utc_now())
         ledger.stop_waiting(package_arn)
     return newest, None
@@ -117,7 +120,7 @@ def _release(
     now, opened = utc_now(), ledger.open_release_body()
     if opened and opened["package_arn"] == package_arn:
         return _started(opened) if opened.get("is_started") else _update_serving(settings, ledger, opened)
-    package, serving = _package(package_arn), ledger.serving()
+    package, serving = packages.describe(package_arn), ledger.serving()
     is_serving = serving is not None and serving[1] == package_arn
     decision = decide_release(
         package_arn=package_arn,
@@ -126,23 +129,44 @@ def _release(
         paused=ledger.paused() and not in_place_of,
         stack_status=aws.stack(settings.serving_stack)["StackStatus"],
         approval="Approved" if is_serving else package["ModelApprovalStatus"],
-        report_uri=_report_uri(package),
+        report_uri=packages.report_uri(package),
         is_handled=approved_at is not None
         and is_handled(package_arn, approved_at, releases=ledger.releases(), decisions=ledger.decisions()),
     )
     if decision.verdict != "release":
         return _not_now(ledger, package_arn, decision, approved_at=approved_at, in_place_of=in_place_of)
+    trust, proof = packages.trust(settings, ledger, package)
+    if trust.verdict != "trust":
+        return _refuse(settings, ledger, package_arn, trust)
     release_id = next_release_id([release["release_id"] for release in ledger.releases()])
     ledger.record(decision, subject=f"{release_id}/{package_arn}", now=now)
     why = "; ".join(decision.reasons)
     # until Serving is asked for it
     ledger.let_wait(package_arn, because=why, now=now, approved_at=approved_at, in_place_of=in_place_of)
     record, facts = _record(settings, release_id, package)
+    if proof != NO_PROOF:
+        facts["proof"] = asdict(proof)
     if not ledger.open_release(record, facts, now=now):
         return _lost_the_lease(ledger, package_arn)
     body = ledger.open_release_body()
     assert body is not None
     return _update_serving(settings, ledger, body)
+
+
+def _refuse(
+    settings: ReleaseModelSettings, ledger: Ledger, package_arn: str, decision: Decision
+) -> dict[str, Any]:
+    """Nothing serves it, and people hear why."""
+    why = f"{'; '.join(decision.reasons)}: see docs/runbooks/signature.md"
+    group = settings.model_package_group
+    people.tell(
+        ledger,
+        settings.topic_arn,
+        about=f"{package_arn} {decision.rule}",
+        subject=f"{group}: not released",
+        message=f"{group}: {why}",
+    )
+    return _not_now(ledger, package_arn, decision)
 
 
 def _lost_the_lease(ledger: Ledger, package_arn: str) -> dict[str, Any]:
@@ -188,27 +212,10 @@ def _release_key(settings: ReleaseModelSettings) -> str | None:
     return given.get(RELEASE_PARAMETER)
 
 
-def _package(package_arn: str) -> dict[str, Any]:
-    """What the registry says of a package; one that is gone has no report and cannot be approved."""
-    try:
-        found: dict[str, Any] = aws.client("sagemaker").describe_model_package(ModelPackageName=package_arn)
-    except ClientError as error:
-        if "does not exist" not in str(error):
-            raise
-        return {"ModelPackageArn": package_arn, "ModelApprovalStatus": "deleted"}
-    return found
-
-
-def _report_uri(package: dict[str, Any]) -> str:
-    """Where the report of the run lies that made it; it names the run."""
-    quality = package.get("ModelMetrics", {}).get("ModelQuality", {})
-    return str(quality.get("Statistics", {}).get("S3Uri", ""))
-
-
 def _record(
     settings: ReleaseModelSettings, release_id: str, package: dict[str, Any]
 ) -> tuple[ReleaseRecord, dict[str, Any]]:
-    package_arn, report_uri = package["ModelPackageArn"], _report_uri(package)
+    package_arn, report_uri = package["ModelPackageArn"], packages.report_uri(package)
     container = package["InferenceSpecification"]["Containers"][0]
     report = json.loads(aws.read_uri(aws.client("s3"), report_uri))
     workload = Workload(component="Hosting", memory_gib=settings.memory_gib, vcpus=settings.vcpus)
@@ -245,7 +252,7 @@ def _update_serving(settings: ReleaseModelSettings, ledger: Ledger, body: dict[s
     key = f"{settings.release_prefix}{body['release_id']}"
     _keep_record(key, body["parameter"])
     try:
-        _point_serving_at(settings, ledger, key, token=f"release-{body['release_id']}")
+        _point_serving_at(settings, ledger, body)
     except ClientError as error:
         if "IN_PROGRESS" not in str(error):
             raise
@@ -262,9 +269,13 @@ def _started(body: dict[str, Any]) -> dict[str, Any]:
     return {"release_id": body["release_id"], "package": body["package_arn"]}
 
 
-def _point_serving_at(settings: ReleaseModelSettings, ledger: Ledger, key: str, *, token: str) -> None:
-    serving = ledger.serving()
-    given = {RELEASE_PARAMETER: key, BEFORE_PARAMETER: serving[0] if serving else FILLER}
+def _point_serving_at(settings: ReleaseModelSettings, ledger: Ledger, body: dict[str, Any]) -> None:
+    serving, proof = ledger.serving(), Proof(**body["proof"]) if "proof" in body else NO_PROOF
+    given = {
+        RELEASE_PARAMETER: f"{settings.release_prefix}{body['release_id']}",
+        BEFORE_PARAMETER: serving[0] if serving else FILLER,
+        PROOF_PARAMETER: proof.to_parameter(),
+    }
     declared = [parameter["ParameterKey"] for parameter in aws.stack(settings.serving_stack)["Parameters"]]
     parameters: list[dict[str, Any]] = [
         {"ParameterKey": name, "ParameterValue": given[name]}
@@ -277,7 +288,7 @@ def _point_serving_at(settings: ReleaseModelSettings, ledger: Ledger, key: str, 
             StackName=settings.serving_stack,
             UsePreviousTemplate=True,
             Parameters=parameters,
-            ClientRequestToken=token,
+            ClientRequestToken=f"release-{body['release_id']}",
         )
     except ClientError as error:
         if "No updates are to be performed" not in str(error):

@@ -89,11 +89,13 @@ class PythonFunction(Construct):
         timeout: Duration | None = None,
         memory_mib: int = 256,
         code: lambda_.Code | None = None,
+        role_name: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         name = Names(config.name, config.environment).function(handler)
         self.dead_letters = encrypted_queue(self, "DeadLetters", key)
-        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        trusted = iam.ServicePrincipal("lambda.amazonaws.com")
+        self.role = iam.Role(self, "Role", assumed_by=trusted, role_name=role_name)
         # The environment, the dead letters and all that a handler reads or writes lie under this key.
         allow(self.role, ["kms:Decrypt", "kms:GenerateDataKey"], [key.key_arn])
         self.function = lambda_.Function(

@@ -59,6 +59,7 @@ class RetrainingStack(Stack):
             training.start_training,
             training.build_snapshot,
             training.choose_instance,
+            training.sign_model,
             monitoring.check_drift,
         ]
         for function in (*functions, *elsewhere):
@@ -202,6 +203,9 @@ class RetrainingStack(Stack):
                 ledger_table=self.storage.ledger.table_name,
                 choose_instance_function=choose.function_name,
                 topic_arn=self.monitoring.topic.topic_arn,
+                artefacts_bucket=self.storage.artefacts.bucket_name,
+                image_repository=self.storage.images.repository_uri,
+                signing_key_arn=self.storage.signing_key.key_arn,
                 memory_gib=serving.memory_gib,
                 vcpus=serving.vcpus,
             ),
@@ -209,6 +213,7 @@ class RetrainingStack(Stack):
         self._ledger(function, "GetItem", "PutItem", "DeleteItem", "Query")
         function.allow(["lambda:InvokeFunction"], [choose.function_arn])
         function.allow(["s3:GetObject"], [self.storage.artefacts.arn_for_objects(f"{Prefix.RUNS}*")])
+        function.allow(["kms:Verify", "kms:GetPublicKey"], [self.storage.signing_key.key_arn])
         function.allow(["sagemaker:DescribeModelPackage"], [self._packages()])
         function.allow(["sns:Publish"], [self.monitoring.topic.topic_arn])
         function.allow(["ssm:PutParameter"], [arn(self, "ssm", f"parameter{self.names.release_prefix}*")])

@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from domain.names import Names
+from domain.names import PROOF_PARAMETER, Names
 from domain.releases import ReleaseRecord
 from tests.lambdas.local import DEPLOYMENT, IMAGE, NOW, Local, Scripted
 
@@ -24,6 +24,7 @@ class Serving:
         self.release = f"{PREFIX}none"
         self.error: ClientError | None = None
         self.compares_versions = False
+        self.takes_proofs = False
         self.failures: list[str] = []
 
     def events(self, **_: Any) -> dict[str, Any]:
@@ -47,6 +48,8 @@ class Serving:
         ]
         if self.compares_versions:
             parameters.append({"ParameterKey": "ReleaseBefore", "ParameterValue": "-"})
+        if self.takes_proofs:
+            parameters.append({"ParameterKey": PROOF_PARAMETER, "ParameterValue": "-,-,-"})
         stack = {
             "StackName": SERVING,
             "CreationTime": NOW,

@@ -188,10 +188,14 @@ def _export(args: argparse.Namespace, variables: dict[str, str]) -> None:
 
 
 def _train(args: argparse.Namespace, config: Config) -> int:
-    from cli.delivery import ask_to_train
+    from cli.delivery import ask_to_train, commit_of
 
     told, variables = ask_to_train(
-        _aws(args, config), cause=args.cause, incident=args.incident, delivery=args.delivery
+        _aws(args, config),
+        cause=args.cause,
+        incident=args.incident,
+        delivery=args.delivery,
+        commit=commit_of(ROOT),
     )
     _export(args, variables)
     print(told)

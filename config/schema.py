@@ -102,7 +102,7 @@ class Bring(Part):
     kms_key_arn: Annotated[str, Field(pattern=r"^arn:[\w-]+:kms:[\w-]+:\d{12}:key/[\w-]+$")] | None = None
     """Your key; the policy that it needs is in `stacks/key.py`."""
     data_bucket_name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] | None = None
-    """Your data bucket; it must keep versions."""
+    """Your data bucket, of the same account; it must keep versions."""
     permissions_boundary_arn: BoundaryArn | None = None
     """On every role."""
 

@@ -8,7 +8,6 @@ import tarfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import IO, Any
 
 MAX_BYTES = 512 * 1024 * 1024
@@ -104,8 +103,8 @@ def _files(archive: IO[bytes], allowed: Sequence[str], what: str) -> Iterator[tu
             metered: Any = _Metered(unpacked, what)  # tarfile only reads from it
             with tarfile.open(fileobj=metered, mode="r|") as tar:
                 for member in tar:
-                    name = PurePosixPath(member.name).as_posix()
-                    if member.isdir() and name == ".":
+                    name = member.name.removeprefix("./")
+                    if member.isdir() and name in ("", "."):
                         continue
                     _require(member, name, allowed, seen, what)
                     seen.add(name)

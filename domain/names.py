@@ -21,6 +21,8 @@ WAIT_STAGE, WAIT_ACTION = "Wait", "Release"
 """The approval action of the delivery pipeline that `record_release` and `reconcile` answer."""
 
 
+ACCOUNT_VARIABLE = "TIDELINE_ACCOUNT"
+"""In the environment of each function: the account whose buckets are ours."""
 WITHOUT_WHEELS = "TIDELINE_WITHOUT_WHEELS"
 """In the environment of a synth: code without the wheels that it needs, for a local account that has them itself."""
 

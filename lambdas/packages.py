@@ -12,7 +12,7 @@ from domain.decision import Decision
 from domain.manifest import NO_PROOF, SIGNING_ALGORITHM, Proof
 from domain.provenance import Claim, Home, judge_signed, judge_unsigned
 from domain.settings import ReleaseModelSettings
-from lambdas import aws
+from lambdas import aws, people
 from lambdas.ledger import Ledger
 
 
@@ -51,6 +51,18 @@ def trust(settings: ReleaseModelSettings, ledger: Ledger, package: dict[str, Any
         return decision, NO_PROOF
     public = aws.client("kms").get_public_key(KeyId=settings.signing_key_arn)["PublicKey"]
     return decision, Proof(text, signature, base64.b64encode(public).decode())
+
+
+def tell_of_refusal(settings: ReleaseModelSettings, ledger: Ledger, decision: Decision) -> None:
+    """Nothing serves it, and people hear why, once."""
+    group = settings.model_package_group
+    people.tell(
+        ledger,
+        settings.topic_arn,
+        about=f"{decision.inputs['package']} {decision.rule}",
+        subject=f"{group}: not released",
+        message=f"{group}: {'; '.join(decision.reasons)}: see docs/runbooks/signature.md",
+    )
 
 
 def _is_genuine(key_arn: str, text: str, signature: str) -> bool:

@@ -137,7 +137,8 @@ def _release(
         return _not_now(ledger, package_arn, decision, approved_at=approved_at, in_place_of=in_place_of)
     trust, proof = packages.trust(settings, ledger, package)
     if trust.verdict != "trust":
-        return _refuse(settings, ledger, package_arn, trust)
+        packages.tell_of_refusal(settings, ledger, trust)
+        return _not_now(ledger, package_arn, trust)
     release_id = next_release_id([release["release_id"] for release in ledger.releases()])
     ledger.record(decision, subject=f"{release_id}/{package_arn}", now=now)
     why = "; ".join(decision.reasons)
@@ -151,22 +152,6 @@ def _release(
     body = ledger.open_release_body()
     assert body is not None
     return _update_serving(settings, ledger, body)
-
-
-def _refuse(
-    settings: ReleaseModelSettings, ledger: Ledger, package_arn: str, decision: Decision
-) -> dict[str, Any]:
-    """Nothing serves it, and people hear why."""
-    why = f"{'; '.join(decision.reasons)}: see docs/runbooks/signature.md"
-    group = settings.model_package_group
-    people.tell(
-        ledger,
-        settings.topic_arn,
-        about=f"{package_arn} {decision.rule}",
-        subject=f"{group}: not released",
-        message=f"{group}: {why}",
-    )
-    return _not_now(ledger, package_arn, decision)
 
 
 def _lost_the_lease(ledger: Ledger, package_arn: str) -> dict[str, Any]:

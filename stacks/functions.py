@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import Duration, IgnoreMode, RemovalPolicy
+from aws_cdk import Duration, IgnoreMode, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -16,7 +16,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from config.schema import Config
-from domain.names import Names
+from domain.names import ACCOUNT_VARIABLE, Names
 from domain.settings import Settings
 from stacks.acknowledgements import acknowledge
 from stacks.permissions import allow
@@ -106,7 +106,7 @@ class PythonFunction(Construct):
             architecture=lambda_.Architecture.ARM_64,
             handler=f"lambdas.{handler}.handler",
             code=code or lambda_package(),
-            environment=settings.to_env(),
+            environment={**settings.to_env(), ACCOUNT_VARIABLE: Stack.of(self).account},
             environment_encryption=key,
             role=self.role,
             log_group=self._log_group(name, config.log_retention_days, key),

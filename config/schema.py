@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from config.trust import Bias, Checks, Decision, Gate
+from config.trust import Bias, Card, Checks, Decision, Gate
 from config.values import BoundaryArn, Email, Name, Part, Region, on_or_off
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -133,6 +133,7 @@ class Config(Part):
     gate: Gate = Gate()
     decision: Decision = Decision()
     bias: Bias = Bias()
+    card: Card = Card()
     serving: Serving = Serving()
     monitoring: Monitoring = Monitoring()
     prices: Prices = Prices()

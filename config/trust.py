@@ -18,6 +18,7 @@ Metric = Literal[
 # fmt: on
 """SageMaker Clarify's names, as in domain/bias.py."""
 ENVIRONMENT_VALUE_LIMIT = 256
+Sentence = Annotated[str, Field(max_length=ENVIRONMENT_VALUE_LIMIT)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -64,6 +65,23 @@ class Decision(Part):
     """What a no costs that was taken for a yes, in the same unit."""
     f_beta: Annotated[float, Field(gt=0)] | None = None
     """The threshold of the best F-beta instead of the cheapest one."""
+
+
+class Card(Part):
+    """What only people know of a model; the rest of its model card comes from the evaluation."""
+
+    owner: Sentence = ""
+    """Who answers for the model; the deployment's name if empty."""
+    purpose: Sentence = ""
+    """Why it is made; the target and the task if empty."""
+    intended_uses: Sentence = ""
+    """What its answers may be used for, and what not."""
+    risk_rating: Literal["High", "Medium", "Low", "Unknown"] = "Unknown"
+    """As your organisation rates it."""
+    risk_reason: Sentence = ""
+    """Why it is rated so."""
+    caveats: Sentence = ""
+    """What whoever uses it should know."""
 
 
 class Facet(Part):

@@ -211,6 +211,9 @@ class ReconcileSettings(Settings):
     deployment: OwnName
     pipeline_name: OwnName
     artefacts_bucket: str
+    data_bucket: str
+    kms_key_arn: str
+    card: str
     ledger_table: str
     topic_arn: TopicArn
     choose_instance_function: OwnName

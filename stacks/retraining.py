@@ -13,6 +13,7 @@ from constructs import Construct
 
 from config.schema import Config
 from domain.events import DELIVERY_ACTION
+from domain.model_card import Card
 from domain.names import WAIT_STAGE, Names, Prefix
 from domain.settings import (
     ReconcileSettings,
@@ -144,6 +145,9 @@ class RetrainingStack(Stack):
                 deployment=self.names.deployment,
                 pipeline_name=self.names.pipeline,
                 artefacts_bucket=self.storage.artefacts.bucket_name,
+                data_bucket=self.storage.data.bucket_name,
+                kms_key_arn=self.storage.key.key_arn,
+                card=Card(**self.config.card.model_dump()).to_text(),
                 ledger_table=self.storage.ledger.table_name,
                 topic_arn=self.monitoring.topic.topic_arn,
                 choose_instance_function=choose.function_name,
@@ -160,6 +164,9 @@ class RetrainingStack(Stack):
         function.allow(
             ["sagemaker:DescribePipelineExecution", "sagemaker:ListPipelineExecutionSteps"],
             [f"{pipeline}/execution/*"],
+        )
+        function.allow(
+            ["sagemaker:CreateModelCard"], [arn(self, "sagemaker", f"model-card/{self.names.deployment}-*")]
         )
         jobs = [arn(self, "sagemaker", f"{kind}-job/pipelines-*") for kind in ("training", "processing")]
         function.allow(["sagemaker:DescribeTrainingJob", "sagemaker:DescribeProcessingJob"], jobs)

@@ -10,6 +10,7 @@ from rehearsal.engine import (
     endpoints,
     functions,
     jobs,
+    model_cards,
     pipelines,
     queues,
     registry,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 SERVICES = (
     *(gate, cloudformation, functions, routing, queues, schedules, alarms, service_metrics),
-    *(registry, jobs, pipelines, endpoints),
+    *(registry, model_cards, jobs, pipelines, endpoints),
     *(repositories, builds, code_pipelines),
 )
 

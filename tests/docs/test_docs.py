@@ -30,7 +30,17 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`([^`\n]+)`")
 README_LINES = 250
-SHARED_BY_HANDLERS = {"__init__", "approvals", "aws", "endpoint", "ledger", "packages", "people", "table"}
+SHARED_BY_HANDLERS = {
+    "__init__",
+    "approvals",
+    "aws",
+    "endpoint",
+    "ledger",
+    "model_cards",
+    "packages",
+    "people",
+    "table",
+}
 
 
 def text(name: str) -> str:

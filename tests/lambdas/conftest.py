@@ -171,6 +171,7 @@ def runs(local: Local) -> Runs:
         list_pipeline_execution_steps=known.steps,
         describe_training_job=known.training_job,
         describe_processing_job=known.processing_job,
+        create_model_card=known.card,
     )
     return known
 

@@ -18,6 +18,7 @@ from rehearsal.scenarios.finding import Expectation, Finding
 from rehearsal.scenarios.neighbour import DELIVERY, FAILURE, NEAR_MISSES, PUSH
 from rehearsal.scenarios.outcomes import as_expected
 from rehearsal.scenarios.permissions import check_permissions
+from rehearsal.scenarios.provenance import check_provenance
 from rehearsal.scenarios.strangers import check_strangers
 from rehearsal.scenarios.turn import Outcome
 from rehearsal.scenarios.unseen import check_unseen
@@ -266,6 +267,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     as_expected,
     _wiring,
     check_permissions,
+    check_provenance,
     check_strangers,
     check_unseen,
     every_part_worked,

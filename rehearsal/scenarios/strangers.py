@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from domain.names import Names
 from rehearsal.engine import Account
 from rehearsal.engine.iam import enforcement
 from rehearsal.engine.iam.policies import Access, Principal
@@ -66,6 +67,8 @@ def check_strangers(outcome: Outcome) -> Iterator[Finding]:
     yield Finding("no rule of a neighbour gets in", not through, "; ".join(through[:3]))
     through = sorted({*_beyond_their_own(account, f"{name}-"), *_for_other_things(account, resources)})
     yield Finding("no role reaches into a neighbour's things", not through, "; ".join(through[:3]))
+    through = sorted(_who_sign(account, outcome.deployment.names))
+    yield Finding("no other role could sign, whatever it were granted", not through, "; ".join(through[:3]))
 
 
 def _resources(account: Account, prefix: str) -> Iterator[Resource]:
@@ -171,6 +174,19 @@ def _for_other_things(account: Account, resources: list[Resource]) -> Iterator[s
         for key in (resource for resource in resources if resource.service == "kms"):
             for access in key.accesses(**{f"kms_encryptioncontext:aws:{name}": about}):
                 yield from _let_in(account, enforcement.service(account, service), access)
+
+
+def _who_sign(account: Account, names: Names) -> Iterator[str]:
+    """It takes a Deny of the key itself: an Allow of a role's own is one policy away."""
+    alias = f"alias/{names.deployment}-signing"
+    key = account.client("kms").describe_key(KeyId=alias)["KeyMetadata"]["Arn"]
+    for role in _roles(account, f"{names.deployment}-"):
+        answer = enforcement.imagined(
+            account, enforcement.session(account, role, NEIGHBOUR), Access("kms:Sign", key)
+        )
+        may = role.endswith(f"/{names.signing_role}")
+        if answer.allowed != may or not (may or answer.reason.startswith("with an explicit deny")):
+            yield f"{role} {'may' if answer.allowed else 'may not'} sign: {answer.reason}"
 
 
 def _roles(account: Account, prefix: str) -> Iterator[str]:

@@ -66,7 +66,7 @@ class RetrainingStack(Stack):
         for function in (*functions, *elsewhere):
             self._tell_of_dead_letters(function.node.id, function.dead_letters)
 
-    def _function(self, construct_id: str, handler: str, settings: Settings) -> PythonFunction:
+    def _function(self, construct_id: str, handler: str, settings: Settings, **more: Any) -> PythonFunction:
         return PythonFunction(
             self,
             construct_id,
@@ -74,6 +74,7 @@ class RetrainingStack(Stack):
             config=self.config,
             settings=settings,
             key=self.storage.key,
+            **more,
         )
 
     def _ledger(self, function: PythonFunction, *verbs: str) -> None:
@@ -216,6 +217,8 @@ class RetrainingStack(Stack):
                 memory_gib=serving.memory_gib,
                 vcpus=serving.vcpus,
             ),
+            timeout=Duration.minutes(5),  # it hashes the artefact; a function's vCPU grows with its memory
+            memory_mib=1024,
         )
         self._ledger(function, "GetItem", "PutItem", "DeleteItem", "Query")
         function.allow(["lambda:InvokeFunction"], [choose.function_arn])

@@ -131,6 +131,8 @@ class TrainingStack(Stack):
                 signing_key_arn=storage.signing_key.key_arn,
             ),
             key=storage.key,
+            timeout=Duration.minutes(5),  # the largest archive is hashed once, and unpacked beside
+            memory_mib=1024,
             role_name=self.names.signing_role,
         )
         function.allow(["s3:GetObject"], [storage.artefacts.arn_for_objects(f"{Prefix.RUNS}*")])

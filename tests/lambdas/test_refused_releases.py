@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -13,8 +15,9 @@ import pytest
 from domain.manifest import PARTS, PROOF_VARIABLES, SIGNATURE
 from domain.names import PROOF_PARAMETER
 from domain.releases import REFUSALS, ReleaseRecord
-from tests.lambdas import releasing_world
-from tests.lambdas.local import DEPLOYMENT, IMAGE, NOW, Local, Scripted, refused
+from rehearsal.scenarios import brought
+from tests.lambdas import releasing_world, signing_world
+from tests.lambdas.local import ACCOUNT, DEPLOYMENT, IMAGE, NOW, Local, Scripted, refused
 from tests.lambdas.releasing_world import SETTINGS, Approve, Register, close
 from tests.lambdas.signing_world import FILES, archive
 
@@ -242,3 +245,36 @@ def as_before_signing(local: Local, package: str, outcome: str, model_data: str 
     earlier = NOW.replace(hour=1)
     local.ledger.open_release(record, {**facts, "profile_uri": "s3://p"}, now=earlier)
     close(local, outcome)
+
+
+def test_a_package_that_a_person_brings_and_has_signed_is_released(
+    local: Local, approve: Approve, register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the rehearsal does: an artefact of its own, judged by a report that names it, signed by the function."""
+    other = archive({**FILES, "model.onnx": b"another model"})
+    monkeypatch.setattr(brought, "changed", lambda *_: other)
+    register()
+
+    def read(uri: str) -> bytes:
+        return local.read(*uri.removeprefix("s3://").split("/", 1))
+
+    deployment: Any = SimpleNamespace(
+        account=SimpleNamespace(client=boto3.client),
+        read=read,
+        read_json=lambda uri: json.loads(read(uri)),
+        call=lambda _name, event: signing_world.sign(local, **event),
+    )
+    local.put("s3://artefacts/runs/run-0/report/profile.json", b"{}")
+    first = f"{ACCOUNT}:model-package/{DEPLOYMENT}/1"
+    package = brought.bring(deployment, first, brought.as_it_is)
+    boto3.client("sagemaker").update_model_package(
+        ModelPackageArn=package,
+        ModelApprovalStatus="Approved",
+        CustomerMetadataProperties=boto3.client("sagemaker").describe_model_package(ModelPackageName=package)[
+            "CustomerMetadataProperties"
+        ],
+    )
+    assert approve(package) == {"release_id": "000001", "package": package}
+    body = local.ledger.open_release_body()
+    assert body is not None
+    assert " run=brought-1-as_it_is " in body["proof"]["manifest"]

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cli import show
 from cli.control import approve, rollback, set_paused
 from cli.source import Aws, CommandError, KeptRehearsal, Source
 from config import kept_account
 from config.schema import ROOT, Config, load
+from domain.lineage import lineage
 from domain.names import Names
 
 NEVER_DEPLOYED = "REVIEW_IN_PROGRESS"
@@ -59,7 +61,10 @@ def _status(args: argparse.Namespace, config: Config) -> int:
 
 
 def _explain(args: argparse.Namespace, config: Config) -> int:
-    decisions = _source(args, config).bodies("DECISION")
+    source = _source(args, config)
+    decisions = source.bodies("DECISION")
+    if args.what and args.what.isdecimal():
+        return _explain_model(args, source, decisions)
     found = (
         [d for d in decisions if args.what in f"{d['kind']} {d['subject']}"] if args.what else decisions[-1:]
     )
@@ -67,6 +72,21 @@ def _explain(args: argparse.Namespace, config: Config) -> int:
         known = ", ".join(sorted({d["subject"] for d in decisions})) or "none yet"
         raise CommandError(f"no decision about {args.what!r}; there are decisions about: {known}")
     print(json.dumps(found, indent=1) if args.json else "\n\n".join(show.decision_text(d) for d in found))
+    return 0
+
+
+def _explain_model(args: argparse.Namespace, source: Source, decisions: list[dict[str, Any]]) -> int:
+    """Where the model package of this version comes from, and what was decided about it."""
+    origin = lineage(args.what, source.bodies("RELEASE"), decisions, source.bodies("RUN"))
+    if origin is None:
+        raise CommandError(f"no release of version {args.what} was decided yet; the registry alone knows it")
+    about = [
+        d for d in decisions if d["subject"].endswith(f"/{args.what}") or str(origin["run"]) in d["subject"]
+    ]
+    if args.json:
+        print(json.dumps({"lineage": origin, "decisions": about}, indent=1))
+    else:
+        print("\n\n".join([show.lineage_text(origin), *(show.decision_text(d) for d in about)]))
     return 0
 
 
@@ -214,10 +234,14 @@ def _export(args: argparse.Namespace, variables: dict[str, str]) -> None:
 
 
 def _train(args: argparse.Namespace, config: Config) -> int:
-    from cli.delivery import ask_to_train
+    from cli.delivery import ask_to_train, commit_of
 
     told, variables = ask_to_train(
-        _aws(args, config), cause=args.cause, incident=args.incident, delivery=args.delivery
+        _aws(args, config),
+        cause=args.cause,
+        incident=args.incident,
+        delivery=args.delivery,
+        commit=commit_of(ROOT),
     )
     _export(args, variables)
     print(told)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 from collections.abc import Mapping
@@ -16,17 +17,25 @@ from cli.source import Aws, CommandError, outputs_of
 from config.delivery import Delivery, S3Zip
 from domain.names import delivery_name
 
+COMMIT_ID = re.compile(r"[0-9a-f]{40}")
 NOTHING_NEW = ("nothing-new", "done-before")
 NOTHING_TO_TRAIN = (*NOTHING_NEW, "no-snapshot", "no-image")
 """Rules by which a push rightly trains nothing. By any other what was pushed waits untrained, and that is a failure."""
 
 
-def ask_to_train(aws: Aws, *, cause: str, incident: str, delivery: str) -> tuple[str, dict[str, str]]:
+def ask_to_train(
+    aws: Aws, *, cause: str, incident: str, delivery: str, commit: str = ""
+) -> tuple[str, dict[str, str]]:
     """Ask the one door. Returns a sentence, and the variables on which the next stages depend.
 
     Raises CommandError if what was pushed is new and was not trained: a run is in flight, say, or Tideline is paused.
     """
-    event = {"cause": cause, "incident": incident, **({"delivery": delivery} if delivery else {})}
+    event = {
+        "cause": cause,
+        "incident": incident,
+        "commit": commit,
+        **({"delivery": delivery} if delivery else {}),
+    }
     answer = call_start_training(aws, event)
     decision, plan = answer["decision"], answer["plan"]
     reasons = "; ".join(decision["reasons"])
@@ -40,6 +49,18 @@ def ask_to_train(aws: Aws, *, cause: str, incident: str, delivery: str) -> tuple
     new = "nothing new, " if decision["rule"] in NOTHING_NEW else ""
     serves = "yes" if live_release(aws) else "no"
     return f"{new}nothing trained: {reasons}", {"TRAINING": "nothing", "RUN_ID": "none", "SERVES": serves}
+
+
+def commit_of(root: Path) -> str:
+    """Of a checkout, or of what `git archive` made of one, which writes it into COMMIT; empty where none is known."""
+    file = root / "COMMIT"
+    written = file.read_text().strip() if file.exists() else ""
+    if COMMIT_ID.fullmatch(written):
+        return written
+    try:
+        return git(root, "rev-parse", "HEAD").decode().strip()
+    except (CommandError, OSError):
+        return ""
 
 
 def call_start_training(aws: Aws, event: dict[str, Any]) -> dict[str, Any]:

@@ -74,6 +74,15 @@ def _releasing(release: dict[str, Any] | None) -> list[str]:
     ]
 
 
+def lineage_text(origin: dict[str, Any]) -> str:
+    lines = []
+    for name, value in origin.items():
+        for part in value if isinstance(value, list) else [value]:
+            lines.append(f"{name:<17} {part}")
+            name = ""
+    return "\n".join(lines)
+
+
 def decision_text(decision: dict[str, Any]) -> str:
     lines = [
         f"{decision['at']}  {decision['kind']} {decision['subject']}",

@@ -9,7 +9,7 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from config.scaling import Scaling
-from config.trust import Bias, Checks, Decision, Explain, Gate
+from config.trust import Bias, Card, Checks, Decision, Explain, Gate
 from config.values import BoundaryArn, Email, Name, Part, Region, on_or_off
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -129,7 +129,7 @@ class Bring(Part):
     kms_key_arn: Annotated[str, Field(pattern=r"^arn:[\w-]+:kms:[\w-]+:\d{12}:key/[\w-]+$")] | None = None
     """Your key; the policy that it needs is in `stacks/key.py`."""
     data_bucket_name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] | None = None
-    """Your data bucket; it must keep versions."""
+    """Your data bucket, of the same account; it must keep versions."""
     permissions_boundary_arn: BoundaryArn | None = None
     """On every role."""
 
@@ -162,6 +162,7 @@ class Config(Part):
     decision: Decision = Decision()
     bias: Bias = Bias()
     explain: Explain = Explain()
+    card: Card = Card()
     serving: Serving = Serving()
     monitoring: Monitoring = Monitoring()
     prices: Prices = Prices()

@@ -18,6 +18,7 @@ Metric = Literal[
 # fmt: on
 """SageMaker Clarify's names, as in domain/bias.py."""
 ENVIRONMENT_VALUE_LIMIT = 256
+Sentence = Annotated[str, Field(max_length=ENVIRONMENT_VALUE_LIMIT)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -71,6 +72,23 @@ class Explain(Part):
 
     shap_rows: Annotated[int, Field(ge=0, le=1000)] = 0
     """Held-out rows of which SHAP values are computed; above 0 `training/requirements.txt` must name `shap`."""
+
+
+class Card(Part):
+    """What only people know of a model; the rest of its model card comes from the evaluation."""
+
+    owner: Sentence = ""
+    """Who answers for the model; the deployment's name if empty."""
+    purpose: Sentence = ""
+    """Why it is made; the target and the task if empty."""
+    intended_uses: Sentence = ""
+    """What its answers may be used for, and what not."""
+    risk_rating: Literal["High", "Medium", "Low", "Unknown"] = "Unknown"
+    """As your organisation rates it."""
+    risk_reason: Sentence = ""
+    """Why it is rated so."""
+    caveats: Sentence = ""
+    """What whoever uses it should know."""
 
 
 class Facet(Part):

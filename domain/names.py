@@ -16,6 +16,8 @@ SCALING_PARAMETER, SCALING_ON, SCALING_OFF = "Scaling", "on", "off"
 """Serving's, where instances scale: is the endpoint registered for it? `off` only while instance types change."""
 FEWEST_PARAMETER = "FewestInstances"
 """Serving's, where instances scale: the fewest as the last release had it. A deploy of another keeps no count."""
+PROOF_PARAMETER = "Proof"
+"""Serving's: manifest, signature and public key of the model that it runs, each `-` where it was never signed."""
 FILLER = "-"
 
 
@@ -23,6 +25,8 @@ WAIT_STAGE, WAIT_ACTION = "Wait", "Release"
 """The approval action of the delivery pipeline that `record_release` and `reconcile` answer."""
 
 
+ACCOUNT_VARIABLE = "TIDELINE_ACCOUNT"
+"""In the environment of each function: the account whose buckets are ours."""
 WITHOUT_WHEELS = "TIDELINE_WITHOUT_WHEELS"
 """In the environment of a synth: code without the wheels that it needs, for a local account that has them itself."""
 
@@ -121,6 +125,10 @@ class Names:
     @property
     def serving_deploy_role(self) -> str:
         return f"{self.deployment}-serving-deploy"
+
+    @property
+    def signing_role(self) -> str:
+        return f"{self.deployment}-sign-model"
 
     @property
     def dashboard(self) -> str:

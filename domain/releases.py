@@ -18,7 +18,9 @@ OVERTAKEN, NOT_APPROVED = "overtaken", "not-approved-any-more"
 PAUSED, HANDLED = "paused", "approval-handled"
 LETS_WAIT = (PAUSED, HANDLED)
 """Rules by which a package is not released now, and one that waits goes on waiting."""
-ENDS_A_WAIT = (OVERTAKEN, NOT_APPROVED)
+REFUSALS = ("from-elsewhere", "other-image", "unsigned", "wrong-signature", "tampered")
+"""Rules by which a package is never released as it is; see domain/provenance.py."""
+ENDS_A_WAIT = (OVERTAKEN, NOT_APPROVED, *REFUSALS)
 """Rules by which a package that waited is not released, unless it is approved again."""
 
 

@@ -37,6 +37,16 @@ TopicArn = Annotated[
 ReleasePrefix = Annotated[
     str, Form(r"/[a-z][a-z0-9-]*/[a-z][a-z0-9]*/releases/", "/<name>/<environment>/releases/")
 ]
+ImageRepository = Annotated[
+    str,
+    Form(
+        r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.[a-z.]+/[a-z0-9/._-]+",
+        "<account>.dkr.ecr.<region>.amazonaws.com/<name>",
+    ),
+]
+KeyArn = Annotated[
+    str, Form(r"arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/[\w-]+", "arn:aws:kms:<region>:<account>:key/<id>")
+]
 DeliveryPipeline = Annotated[str, Form(r"[a-z][a-z0-9-]*-delivery", "<name>-delivery")]
 DeliveryStage = Annotated[str, Form(rf"[a-z][a-z0-9]*-{WAIT_STAGE}", f"<environment>-{WAIT_STAGE}")]
 REMEDY = "the stack sets each from this same class, so deploy the two together"
@@ -149,6 +159,14 @@ class StartTrainingSettings(Settings):
 
 
 @dataclass(frozen=True)
+class SignModelSettings(Settings):
+    deployment: OwnName
+    artefacts_bucket: str
+    image_repository: ImageRepository
+    signing_key_arn: KeyArn
+
+
+@dataclass(frozen=True)
 class RetrainSettings(Settings):
     deployment: OwnName
     alarm_name: OwnName
@@ -172,6 +190,9 @@ class ReleaseModelSettings(Settings):
     ledger_table: str
     choose_instance_function: OwnName
     topic_arn: TopicArn
+    artefacts_bucket: str
+    image_repository: ImageRepository
+    signing_key_arn: KeyArn
     memory_gib: float
     vcpus: int
     instance_count: int
@@ -196,6 +217,9 @@ class ReconcileSettings(Settings):
     deployment: OwnName
     pipeline_name: OwnName
     artefacts_bucket: str
+    data_bucket: str
+    kms_key_arn: str
+    card: str
     ledger_table: str
     topic_arn: TopicArn
     choose_instance_function: OwnName

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +25,8 @@ class Request:
 
     cause: str
     incident: str
+    commit: str = ""
+    """Of the push that asks; an alarm knows none."""
 
     def __post_init__(self) -> None:
         if self.cause not in CAUSES:
@@ -32,6 +35,18 @@ class Request:
             raise ValueError(
                 "incident: got nothing; name what asked, such as a commit or an alarm and its time"
             )
+        if self.commit and not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", self.commit):
+            raise ValueError(f"commit: got {self.commit!r}; allowed: 40 or 64 hexadecimal digits, or nothing")
+
+    def commit_of(self, image_digest: str, plans: Sequence[Mapping[str, Any]]) -> str:
+        """The push's own commit, else that by which a run got the same image first; empty where nobody said.
+
+        >>> plans = [{"image_digest": "sha256:1", "commit": "8c20"}, {"image_digest": "sha256:1", "commit": "d51f"}]
+        >>> Request("alarm", "loss").commit_of("sha256:1", plans)
+        '8c20'
+        """
+        known = (plan.get("commit") for plan in plans if plan.get("image_digest") == image_digest)
+        return self.commit or next(filter(None, known), "")
 
     def run_id(self, deployment: str) -> str:
         """64 bits of a hash, readable in names and S3 keys.
@@ -115,6 +130,8 @@ class Plan:
     """0 in a plan that is older than this field."""
     image_digest: str = ""
     """Empty in a plan that is older than this field."""
+    commit: str = ""
+    """The commit of whose push the image is; empty where nobody said."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from typing import Any, TypeVar
 
 import boto3
 from botocore.config import Config
+
+from domain.names import ACCOUNT_VARIABLE
 
 T = TypeVar("T")
 
@@ -20,8 +23,20 @@ CONFIG = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout
 
 @cache
 def client(service: str) -> Any:
-    """Made once in a warm function: making one costs more than most calls."""
-    return boto3.client(service, config=CONFIG)
+    """Made once in a warm function: making one costs more than most calls.
+
+    S3 is told with each call whose bucket it must be: a name that somebody else took over is refused.
+    """
+    owner = os.environ[ACCOUNT_VARIABLE] if service == "s3" else ""
+    made = boto3.client(service, config=CONFIG)
+    if owner:
+        made.meta.events.register("provide-client-params.s3", partial(_of_our_own, owner))
+    return made
+
+
+def _of_our_own(owner: str, params: dict[str, Any], model: Any, **_: Any) -> None:
+    if "ExpectedBucketOwner" in model.input_shape.members:
+        params.setdefault("ExpectedBucketOwner", owner)
 
 
 def keys(s3: Any, bucket: str, prefix: str, *, first: str = "", last: str = "") -> Iterator[str]:

@@ -12,7 +12,7 @@ from domain.instances import micro_usd
 from domain.job_record import JobRecord, outcome_of
 from domain.names import Prefix
 from domain.settings import ReconcileSettings
-from lambdas import approvals, aws, people
+from lambdas import approvals, aws, model_cards, people
 from lambdas.ledger import Ledger, utc_now
 
 ENDED = ("Succeeded", "Failed", "Stopped")
@@ -81,6 +81,7 @@ def _settle(settings: ReconcileSettings, ledger: Ledger, run: dict[str, Any]) ->
             subject=f"{settings.deployment}: training",
             message=f"{settings.deployment}: {message}",
         )
+    model_cards.write(settings, ledger, run, steps, spent)
     verdict = gate.verdict
     if not ledger.settle(run_id, outcome=outcome, spent_micro_usd=spent, now=now, gate=verdict, jobs=jobs):
         return False

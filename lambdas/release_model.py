@@ -13,9 +13,11 @@ from botocore.exceptions import ClientError
 from domain.decision import Decision
 from domain.events import iso, parse_approval
 from domain.instances import Workload
+from domain.manifest import NO_PROOF, Proof
 from domain.names import (
     BEFORE_PARAMETER,
     FEWEST_PARAMETER,
+    PROOF_PARAMETER,
     RELEASE_PARAMETER,
     RELEASE_SLOTS,
     SCALING_ON,
@@ -36,7 +38,7 @@ from domain.releases import (
 from domain.returning import Rejected, decide_return, good_before, needless, never_released
 from domain.scaling import replaced_release
 from domain.settings import ReleaseModelSettings
-from lambdas import aws, people, scaling, serving
+from lambdas import aws, packages, people, scaling, serving
 from lambdas.ledger import Ledger, utc_now
 
 
@@ -69,10 +71,9 @@ def _go_back(settings: ReleaseModelSettings, ledger: Ledger, case: Rejected) -> 
     Where that must wait, it is decided anew then: another release may have taken the rejected one's place.
     """
     rejected, known, opened = case.package_arn, ledger.serving(), ledger.open_release_body()
-    releases, package = ledger.releases(), _package(rejected)
-    approved = (
-        arn for arn in good_before(rejected, releases) if _package(arn)["ModelApprovalStatus"] == "Approved"
-    )
+    releases, package = ledger.releases(), packages.describe(rejected)
+    earlier = good_before(rejected, releases)
+    approved = (arn for arn in earlier if packages.describe(arn)["ModelApprovalStatus"] == "Approved")
     decision = decide_return(
         rejected,
         approval=package["ModelApprovalStatus"],
@@ -84,7 +85,7 @@ def _go_back(settings: ReleaseModelSettings, ledger: Ledger, case: Rejected) -> 
         ledger.stop_waiting(one)
     if decision.verdict == "none":
         begun = [*releases, *([opened] if opened else []), *ledger.waiting()]
-        if ended := never_released(rejected, decision, begun, report_uri=_report_uri(package)):
+        if ended := never_released(rejected, decision, begun, report_uri=packages.report_uri(package)):
             ledger.record(ended, subject=rejected, now=utc_now())
         return decision.to_json()
     ledger.record(decision, subject=case.case, now=utc_now())
@@ -114,7 +115,9 @@ def _next_waiting(ledger: Ledger) -> tuple[str | None, Rejected | None]:
         return next(((one["package_arn"], Rejected.of(one)) for one in waiting), (None, None))
     newest, others = found
     for package_arn in others:
-        decision = overtaken(package_arn, by=newest, report_uri=_report_uri(_package(package_arn)))
+        decision = overtaken(
+            package_arn, by=newest, report_uri=packages.report_uri(packages.describe(package_arn))
+        )
         ledger.record(decision, subject=package_arn, now=utc_now())
         ledger.stop_waiting(package_arn)
     return newest, None
@@ -132,7 +135,7 @@ def _release(
     now, opened = utc_now(), ledger.open_release_body()
     if opened and opened["package_arn"] == package_arn:
         return _started(opened) if opened.get("is_started") else _update_serving(settings, ledger, opened)
-    package, known = _package(package_arn), ledger.serving()
+    package, known = packages.describe(package_arn), ledger.serving()
     since = iso(approved_at) if approved_at else ledger.waits_since(package_arn)
     is_serving = known is not None and known[1] == package_arn
     decision = decide_release(
@@ -142,13 +145,17 @@ def _release(
         paused=ledger.paused() and not in_place_of,
         stack_status=aws.stack(settings.serving_stack)["StackStatus"],
         approval="Approved" if is_serving else package["ModelApprovalStatus"],
-        report_uri=_report_uri(package),
+        report_uri=packages.report_uri(package),
         newer=None if in_place_of else approved_later(package_arn, since, ledger.releases()),
         is_handled=approved_at is not None
         and is_handled(package_arn, approved_at, releases=ledger.releases(), decisions=ledger.decisions()),
     )
     if decision.verdict != "release":
         return _not_now(ledger, package_arn, decision, approved_at=approved_at, in_place_of=in_place_of)
+    trust, proof = packages.trust(settings, ledger, package)
+    if trust.verdict != "trust":
+        packages.tell_of_refusal(settings, ledger, trust)
+        return _not_now(ledger, package_arn, trust)
     release_id = next_release_id([release["release_id"] for release in ledger.releases()])
     ledger.record(decision, subject=f"{release_id}/{package_arn}", now=now)
     why = "; ".join(decision.reasons)
@@ -156,6 +163,8 @@ def _release(
     ledger.let_wait(package_arn, because=why, now=now, approved_at=approved_at, in_place_of=in_place_of)
     record, facts = _record(settings, release_id, package)
     facts |= {"approved_at": since or iso(now)} | (in_place_of.to_json() if in_place_of else {})
+    if proof != NO_PROOF:
+        facts["proof"] = asdict(proof)
     if not ledger.open_release(record, facts, now=now):
         return _lost_the_lease(ledger, package_arn)
     body = ledger.open_release_body()
@@ -200,27 +209,10 @@ def _live(settings: ReleaseModelSettings, champion: Champion | None) -> Champion
     return champion if is_live else None
 
 
-def _package(package_arn: str) -> dict[str, Any]:
-    """What the registry says of a package; one that is gone has no report and cannot be approved."""
-    try:
-        found: dict[str, Any] = aws.client("sagemaker").describe_model_package(ModelPackageName=package_arn)
-    except ClientError as error:
-        if "does not exist" not in str(error):
-            raise
-        return {"ModelPackageArn": package_arn, "ModelApprovalStatus": "deleted"}
-    return found
-
-
-def _report_uri(package: dict[str, Any]) -> str:
-    """Where the report of the run lies that made it; it names the run."""
-    quality = package.get("ModelMetrics", {}).get("ModelQuality", {})
-    return str(quality.get("Statistics", {}).get("S3Uri", ""))
-
-
 def _record(
     settings: ReleaseModelSettings, release_id: str, package: dict[str, Any]
 ) -> tuple[ReleaseRecord, dict[str, Any]]:
-    package_arn, report_uri = package["ModelPackageArn"], _report_uri(package)
+    package_arn, report_uri = package["ModelPackageArn"], packages.report_uri(package)
     container = package["InferenceSpecification"]["Containers"][0]
     report = json.loads(aws.read_uri(aws.client("s3"), report_uri))
     workload = Workload(component="Hosting", memory_gib=settings.memory_gib, vcpus=settings.vcpus)
@@ -248,8 +240,10 @@ def _update_serving(settings: ReleaseModelSettings, ledger: Ledger, body: dict[s
         if scaling.leave(stack, ledger, body, now=utc_now()):
             return _started(body)
         known, before = ledger.serving(), serving.release_key(stack)
+        proof = Proof(**body["proof"]) if "proof" in body else NO_PROOF
         changes = {
             RELEASE_PARAMETER: key,
+            PROOF_PARAMETER: proof.to_parameter(),
             BEFORE_PARAMETER: replaced_release(known[0] if known else None, release_key=before),
             SCALING_PARAMETER: SCALING_ON,
             FEWEST_PARAMETER: str(settings.instance_count),

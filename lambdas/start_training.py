@@ -30,11 +30,12 @@ from lambdas.ledger import Ledger, month_of, utc_now
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """{cause, incident} -> the decision, and the run's plan if there is one. Asking twice starts one run.
 
-    With `delivery`, an execution of the delivery pipeline, that execution waits for the release of the run.
+    With `commit` the run keeps of which push its image is. With `delivery`, an execution of the delivery pipeline,
+    that execution waits for the release of the run.
     """
     settings = StartTrainingSettings.from_env(os.environ)
     ledger, now = Ledger(settings.ledger_table), utc_now()
-    request = Request(event.get("cause", ""), event.get("incident", ""))
+    request = Request(event.get("cause", ""), event.get("incident", ""), event.get("commit", ""))
     answer = _answer(settings, ledger, request, now)
     if event.get("delivery") and answer["decision"]["verdict"] == "start":
         ledger.wait_for_run(event["delivery"], answer["plan"]["run_id"], now=now)
@@ -120,10 +121,17 @@ def _plan(
         champion_package=champion.package_arn if champion else None,
         snapshot_rows=snapshot["rows"],
         image_digest=settings.image_digest,
+        commit=request.commit_of(
+            settings.image_digest, [run["plan"] for run in sorted(runs, key=_claimed_at)]
+        ),
     )
     return plan, Decision(
         "training", "start", decision.rule, (*decision.reasons, *budget.reasons), budget.inputs
     )
+
+
+def _claimed_at(run: dict[str, Any]) -> str:
+    return str(run["claimed_at"])
 
 
 def _choose(

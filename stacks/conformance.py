@@ -79,6 +79,10 @@ EXPLANATIONS = (
         rf"{_SAGEMAKER}model-package/[a-z0-9-]+/\*", "SageMaker numbers the versions in this one group."
     ),
     _explain(
+        rf"{_SAGEMAKER}model-card/[a-z0-9-]+-\*",
+        "A card bears its deployment's name and its package's version.",
+    ),
+    _explain(
         rf"arn:aws:logs:[a-z0-9-]+:{ACCOUNT}:log-group:/aws/sagemaker/[A-Za-z]+(/[a-z0-9-]+)?:\*",
         "SageMaker names the streams in this one log group by job or instance.",
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import Duration, IgnoreMode, RemovalPolicy
+from aws_cdk import Duration, IgnoreMode, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -16,7 +16,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from config.schema import Config
-from domain.names import Names
+from domain.names import ACCOUNT_VARIABLE, Names
 from domain.settings import Settings
 from stacks.acknowledgements import acknowledge
 from stacks.permissions import allow
@@ -89,12 +89,14 @@ class PythonFunction(Construct):
         timeout: Duration | None = None,
         memory_mib: int = 256,
         code: lambda_.Code | None = None,
+        role_name: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         name = Names(config.name, config.environment).function(handler)
         self.handler, self.log_group_name = handler, f"/aws/lambda/{name}"
         self.dead_letters = encrypted_queue(self, "DeadLetters", key)
-        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        trusted = iam.ServicePrincipal("lambda.amazonaws.com")
+        self.role = iam.Role(self, "Role", assumed_by=trusted, role_name=role_name)
         # The environment, the dead letters and all that a handler reads or writes lie under this key.
         allow(self.role, ["kms:Decrypt", "kms:GenerateDataKey"], [key.key_arn])
         self.function = lambda_.Function(
@@ -105,7 +107,7 @@ class PythonFunction(Construct):
             architecture=lambda_.Architecture.ARM_64,
             handler=f"lambdas.{handler}.handler",
             code=code or lambda_package(),
-            environment=settings.to_env(),
+            environment={**settings.to_env(), ACCOUNT_VARIABLE: Stack.of(self).account},
             environment_encryption=key,
             role=self.role,
             log_group=self._log_group(config.log_retention_days, key),

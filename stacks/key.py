@@ -43,6 +43,34 @@ def deployment_key(scope: Construct, names: Names, brought_key_arn: str | None) 
     return kms.Key.from_key_arn(scope, "KeyByArn", key.key_arn)
 
 
+def signing_key(scope: Construct, names: Names) -> kms.Key:
+    """The key pair that signs what may be released. No policy of IAM's can let another role sign than the function's.
+
+    An asymmetric key has no rotation: a new one is a new resource, and releases of before keep their own public key.
+    """
+    key = kms.Key(
+        scope,
+        "SigningKey",
+        alias=f"alias/{names.deployment}-signing",
+        description=f"Signs the manifests of the models of {names.deployment}",
+        key_spec=kms.KeySpec.ECC_NIST_P256,
+        key_usage=kms.KeyUsage.SIGN_VERIFY,
+        removal_policy=RemovalPolicy.RETAIN,
+    )
+    stack = Stack.of(scope)
+    signer = f"arn:{stack.partition}:iam::{stack.account}:role/{names.signing_role}"
+    key.add_to_resource_policy(
+        iam.PolicyStatement(
+            effect=iam.Effect.DENY,
+            principals=[iam.AnyPrincipal()],
+            actions=["kms:Sign"],
+            resources=["*"],
+            conditions={"ArnNotEquals": {"aws:PrincipalArn": signer}},
+        )
+    )
+    return key
+
+
 def service_statements(stack: Stack, names: Names) -> list[iam.PolicyStatement]:
     """CloudWatch Logs for our functions' log groups only; alarms and rules of this account only."""
     return [

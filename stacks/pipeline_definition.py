@@ -1,4 +1,4 @@
-"""The training pipeline as plain values: check data -> train -> evaluate -> gate -> register.
+"""The training pipeline as plain values: check data -> train -> evaluate -> gate -> sign -> register.
 
 CDK tokens go in as they are.
 """
@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from config.schema import Config
+from domain.manifest import PARTS, SIGNATURE
 from domain.names import Prefix
 from domain.training_run import PROCESSING_MAX_MINUTES
 from stacks import job_environment
 
 ML = "/opt/ml/processing"
 VOLUME_GIB = 30
+LINEAGE = ("RunId", "SnapshotId", "ContentId", "Cause", "TrainingInstanceType", "ProcessingInstanceType")
+"""Parameters of the pipeline that the package keeps."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Wiring:
     kms_key_arn: str
     model_package_group: str
     approval_status: str
+    sign_function_arn: str
     config: Config
 
 
@@ -159,9 +163,29 @@ def evaluate_step(wiring: Wiring) -> dict[str, Any]:
     return {**step, "PropertyFiles": [report]}
 
 
+DIGESTS = {"report.json": "ReportDigest", "profile.json": "ProfileDigest", "bias.json": "BiasDigest"}
+
+
+def sign_step(wiring: Wiring) -> dict[str, Any]:
+    """The function looks at the artefact, and signs what it found."""
+    outputs = (*PARTS, SIGNATURE, "Commit", *DIGESTS.values())
+    return {
+        "Name": "Sign",
+        "Type": "Lambda",
+        "FunctionArn": wiring.sign_function_arn,
+        "Arguments": {"run_id": parameter("RunId"), "model_data": MODEL_DATA, "image": wiring.image},
+        "OutputParameters": [{"OutputName": name, "OutputType": "String"} for name in outputs],
+    }
+
+
+def signed(name: str) -> dict[str, str]:
+    return {"Get": f"Steps.Sign.OutputParameters['{name}']"}
+
+
 def register_step(wiring: Wiring) -> dict[str, Any]:
     def source(file: str) -> dict[str, Any]:
-        return {"ContentType": "application/json", "S3Uri": run_uri(wiring, "report", file)}
+        uri, digest = run_uri(wiring, "report", file), signed(DIGESTS[file])
+        return {"ContentType": "application/json", "S3Uri": uri, "ContentDigest": digest}
 
     arguments = {
         "ModelPackageGroupName": wiring.model_package_group,
@@ -180,14 +204,15 @@ def register_step(wiring: Wiring) -> dict[str, Any]:
             "ModelQuality": {"Statistics": source("report.json")},
             "ModelDataQuality": {"Statistics": source("profile.json")},
         },
-        "MetadataProperties": {"GeneratedBy": {"Get": "Execution.PipelineExecutionArn"}},
+        "MetadataProperties": {
+            "GeneratedBy": {"Get": "Execution.PipelineExecutionArn"},
+            "CommitId": signed("Commit"),
+        },
         "CustomerMetadataProperties": {
-            **{
-                name: parameter(name)
-                for name in ("RunId", "SnapshotId", "ContentId", "Cause", "TrainingInstanceType")
-            },
+            **{name: parameter(name) for name in LINEAGE},
             "TrainingJob": {"Get": "Steps.Train.TrainingJobName"},
             "Image": wiring.image,
+            **{name: signed(name) for name in (*PARTS, SIGNATURE)},
         },
     }
     return {"Name": "Register", "Type": "RegisterModel", "Arguments": arguments}
@@ -204,7 +229,11 @@ def gate_step(wiring: Wiring) -> dict[str, Any]:
         },
         "RightValue": True,
     }
-    arguments = {"Conditions": [passed], "IfSteps": [register_step(wiring)], "ElseSteps": []}
+    arguments = {
+        "Conditions": [passed],
+        "IfSteps": [sign_step(wiring), register_step(wiring)],
+        "ElseSteps": [],
+    }
     return {"Name": "Gate", "Type": "Condition", "Arguments": arguments}
 
 

@@ -13,6 +13,7 @@ from constructs import Construct
 
 from config.schema import Config
 from domain.events import DELIVERY_ACTION
+from domain.model_card import Card
 from domain.names import WAIT_STAGE, Names, Prefix
 from domain.settings import (
     ReconcileSettings,
@@ -61,13 +62,14 @@ class RetrainingStack(Stack):
             training.start_training,
             training.build_snapshot,
             training.choose_instance,
+            training.sign_model,
             monitoring.check_drift,
         ]
         for function in (*functions, *elsewhere):
             self._tell_of_dead_letters(function.node.id, function.dead_letters)
         self.functions = [*functions, *elsewhere]
 
-    def _function(self, construct_id: str, handler: str, settings: Settings) -> PythonFunction:
+    def _function(self, construct_id: str, handler: str, settings: Settings, **more: Any) -> PythonFunction:
         return PythonFunction(
             self,
             construct_id,
@@ -75,6 +77,7 @@ class RetrainingStack(Stack):
             config=self.config,
             settings=settings,
             key=self.storage.key,
+            **more,
         )
 
     def _ledger(self, function: PythonFunction, *verbs: str) -> None:
@@ -147,6 +150,9 @@ class RetrainingStack(Stack):
                 deployment=self.names.deployment,
                 pipeline_name=self.names.pipeline,
                 artefacts_bucket=self.storage.artefacts.bucket_name,
+                data_bucket=self.storage.data.bucket_name,
+                kms_key_arn=self.storage.key.key_arn,
+                card=Card(**self.config.card.model_dump()).to_text(),
                 ledger_table=self.storage.ledger.table_name,
                 topic_arn=self.monitoring.topic.topic_arn,
                 choose_instance_function=choose.function_name,
@@ -163,6 +169,9 @@ class RetrainingStack(Stack):
         function.allow(
             ["sagemaker:DescribePipelineExecution", "sagemaker:ListPipelineExecutionSteps"],
             [f"{pipeline}/execution/*"],
+        )
+        function.allow(
+            ["sagemaker:CreateModelCard"], [arn(self, "sagemaker", f"model-card/{self.names.deployment}-*")]
         )
         jobs = [arn(self, "sagemaker", f"{kind}-job/pipelines-*") for kind in ("training", "processing")]
         function.allow(["sagemaker:DescribeTrainingJob", "sagemaker:DescribeProcessingJob"], jobs)
@@ -206,14 +215,20 @@ class RetrainingStack(Stack):
                 ledger_table=self.storage.ledger.table_name,
                 choose_instance_function=choose.function_name,
                 topic_arn=self.monitoring.topic.topic_arn,
+                artefacts_bucket=self.storage.artefacts.bucket_name,
+                image_repository=self.storage.images.repository_uri,
+                signing_key_arn=self.storage.signing_key.key_arn,
                 memory_gib=serving.memory_gib,
                 vcpus=serving.vcpus,
                 instance_count=serving.instance_count,
             ),
+            timeout=Duration.minutes(5),  # it hashes the artefact; a function's vCPU grows with its memory
+            memory_mib=1024,
         )
         self._ledger(function, "GetItem", "PutItem", "DeleteItem", "Query")
         function.allow(["lambda:InvokeFunction"], [choose.function_arn])
         function.allow(["s3:GetObject"], [self.storage.artefacts.arn_for_objects(f"{Prefix.RUNS}*")])
+        function.allow(["kms:Verify", "kms:GetPublicKey"], [self.storage.signing_key.key_arn])
         function.allow(["sagemaker:DescribeModelPackage"], [self._packages()])
         function.allow(["sns:Publish"], [self.monitoring.topic.topic_arn])
         function.allow(["ssm:PutParameter"], [arn(self, "ssm", f"parameter{self.names.release_prefix}*")])

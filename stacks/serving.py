@@ -13,11 +13,13 @@ from constructs import Construct
 from config.schema import Config, Serving
 from domain.idle_cost import PRICES_AS_OF, IdleCost
 from domain.instances import Candidate
+from domain.manifest import NO_PROOF, PROOF_VARIABLES
 from domain.names import (
     BEFORE_PARAMETER,
     ENDPOINT_RESOURCE,
     FILLER,
     NO_RELEASE,
+    PROOF_PARAMETER,
     RELEASE_PARAMETER,
     RELEASE_SLOTS,
     VARIANT,
@@ -110,7 +112,21 @@ class ServingStack(Stack):
     ) -> dict[str, str]:
         """Without `TIDELINE_ENDPOINT` the server publishes no metric: nothing would look at it."""
         compared = {"TIDELINE_ENDPOINT": names.endpoint} if plan.compares_versions else {}
-        return {"TIDELINE_MODEL": package_arn, "TIDELINE_RELEASE": release_id, **compared}
+        return {"TIDELINE_MODEL": package_arn, "TIDELINE_RELEASE": release_id, **compared, **self._proof()}
+
+    def _proof(self) -> dict[str, str]:
+        """What the container holds the model against before it answers; `-` of one that was never signed.
+
+        It is no part of the release record: records of before have no room for it, and cannot change.
+        """
+        proof = CfnParameter(
+            self,
+            PROOF_PARAMETER,
+            type="CommaDelimitedList",
+            default=NO_PROOF.to_parameter(),
+            description="Manifest, signature and public key of the model that the endpoint runs",
+        ).value_as_list
+        return {name: Fn.select(number, proof) for number, name in enumerate(PROOF_VARIABLES)}
 
     def _fleet(
         self,

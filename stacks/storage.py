@@ -16,7 +16,7 @@ from config.schema import Config
 from domain.names import NO_RELEASE, Names
 from domain.releases import no_release
 from stacks.buckets import access_logs_bucket, private_bucket
-from stacks.key import deployment_key
+from stacks.key import deployment_key, signing_key
 from stacks.scaling import may_scale
 from stacks.serving_roles import let_cdk_pass, model_role, serving_deploy_role
 
@@ -31,6 +31,7 @@ class StorageStack(Stack):
         super().__init__(scope, construct_id, **kwargs)
         self.names = Names(config.name, config.environment)
         self.key = deployment_key(self, self.names, config.bring.kms_key_arn)
+        self.signing_key = signing_key(self, self.names)
         self.access_logs = access_logs_bucket(self, old_version_days=OLD_VERSION_DAYS)
         self.data = self._data(config.bring.data_bucket_name)
         self.artefacts = self._bucket("Artefacts")

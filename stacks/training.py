@@ -11,7 +11,12 @@ from constructs import Construct
 
 from config.schema import Config
 from domain.names import NO_RELEASE, Names, Prefix
-from domain.settings import BuildSnapshotSettings, ChooseInstanceSettings, StartTrainingSettings
+from domain.settings import (
+    BuildSnapshotSettings,
+    ChooseInstanceSettings,
+    SignModelSettings,
+    StartTrainingSettings,
+)
 from stacks.functions import PythonFunction
 from stacks.permissions import allow, allow_container, allow_pass_role, arn
 from stacks.pipeline_definition import Wiring, pipeline_definition
@@ -41,6 +46,7 @@ class TrainingStack(Stack):
             description="Digest of the image in the deployment's repository that trains and serves",
         )
         self.job_role = self._job_role()
+        self.sign_model = self._sign_model()
         self._pipeline(image)
         self.choose_instance = PythonFunction(
             self,
@@ -80,6 +86,7 @@ class TrainingStack(Stack):
         allow(role, ["sagemaker:CreateModelPackage", "sagemaker:AddTags"], packages)
         allow(role, ["s3:GetObject"], [self.storage.artefacts.arn_for_objects(f"{Prefix.RUNS}*")])
         allow(role, ["kms:Decrypt"], [self.storage.key.key_arn])
+        allow(role, ["lambda:InvokeFunction"], [self.sign_model.function.function_arn])
         allow_pass_role(role, self.job_role, to="sagemaker.amazonaws.com")
         return role
 
@@ -91,6 +98,7 @@ class TrainingStack(Stack):
             kms_key_arn=self.storage.key.key_arn,
             model_package_group=self.names.model_package_group,
             approval_status=APPROVAL_STATUS[self.config.approval],
+            sign_function_arn=self.sign_model.function.function_arn,
             config=self.config,
         )
         pipeline = sagemaker.CfnPipeline(
@@ -107,6 +115,29 @@ class TrainingStack(Stack):
             expression=Fn.condition_not(Fn.condition_equals(image.value_as_string, NO_RELEASE)),
         )
         pipeline.cfn_options.condition = has_image
+
+    def _sign_model(self) -> PythonFunction:
+        """It reads artefacts and signs; it writes none, and no other role signs."""
+        storage = self.storage
+        function = PythonFunction(
+            self,
+            "SignModel",
+            handler="sign_model",
+            config=self.config,
+            settings=SignModelSettings(
+                deployment=self.names.deployment,
+                artefacts_bucket=storage.artefacts.bucket_name,
+                image_repository=storage.images.repository_uri,
+                signing_key_arn=storage.signing_key.key_arn,
+            ),
+            key=storage.key,
+            timeout=Duration.minutes(5),  # the largest archive is hashed once, and unpacked beside
+            memory_mib=1024,
+            role_name=self.names.signing_role,
+        )
+        function.allow(["s3:GetObject"], [storage.artefacts.arn_for_objects(f"{Prefix.RUNS}*")])
+        function.allow(["kms:Sign"], [storage.signing_key.key_arn])
+        return function
 
     def _build_snapshot(self) -> PythonFunction:
         storage, endpoint = self.storage, self.names.endpoint

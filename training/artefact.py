@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from domain.archive import ArchiveError, read_files
+from domain.manifest import GRAPH as GRAPH
+from domain.manifest import MODEL_FILES
+from domain.manifest import SCHEMA as SCHEMA
 from training.errors import Refused
 from training.schema import Schema
-
-GRAPH, SCHEMA = "model.onnx", "schema.json"
-MAX_BYTES = 512 * 1024 * 1024
-
 
 NUMBERS, TEXTS = "tideline_numbers", "tideline_texts"
 """The two inputs of the graph."""
@@ -94,21 +93,8 @@ def _matrix(columns: Mapping[str, Any], names: Sequence[str], dtype: Any) -> NDA
 
 def read_archive(archive: Path) -> dict[str, bytes]:
     """Exactly the two expected files, read into memory: nothing in the archive reaches the disk."""
-    files: dict[str, bytes] = {}
-    with tarfile.open(archive, "r:gz") as tar:
-        for member in tar:
-            name = PurePosixPath(member.name).as_posix()
-            if member.isdir() and name == ".":
-                continue
-            if not member.isfile() or name not in (GRAPH, SCHEMA) or name in files:
-                raise Refused(
-                    f"{archive.name} holds {member.name!r}, allowed are the files {GRAPH} and {SCHEMA}"
-                )
-            if member.size > MAX_BYTES:
-                raise Refused(f"{archive.name}: {name} has {member.size} bytes, allowed are {MAX_BYTES}")
-            content = tar.extractfile(member)
-            assert content is not None  # only None for what is no file
-            files[name] = content.read()
-    if missing := {GRAPH, SCHEMA} - files.keys():
-        raise Refused(f"{archive.name} lacks {', '.join(sorted(missing))}; it is no model that train wrote")
-    return files
+    try:
+        with archive.open("rb") as stream:
+            return read_files(stream, allowed=MODEL_FILES, what=archive.name)
+    except ArchiveError as error:
+        raise Refused(str(error)) from error

@@ -6,14 +6,17 @@ import json
 import math
 import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from domain.archive import Digest, inspect
 from domain.gate import Objection, decide_gate, with_objections
 from domain.job_settings import BiasSettings, DecisionSettings, ExplainSettings, GateSettings
+from domain.manifest import MODEL_FILES
 from domain.profile import Profile, profile
 from domain.slices import judge_slices
 from domain.threshold import Threshold, by_cost, by_f_beta
@@ -35,7 +38,8 @@ Vector = NDArray[np.float64]
 
 def main() -> None:
     margin, resamples = gate_margin(), user.whole_number("GATE_RESAMPLES", 1000)
-    challenger = Model.from_archive(paths.processing("model", "model.tar.gz"))
+    archive = paths.processing("model", "model.tar.gz")
+    challenger = Model.from_archive(archive)
     schema = challenger.schema
     train = tables.read(paths.processing("train", "train.csv.gz"))
     test = tables.read(paths.processing("test", "test.csv.gz"))
@@ -60,13 +64,21 @@ def main() -> None:
         ),
         **shap_of(challenger, train, test),
         "plan": json.loads(paths.processing("plan", "plan.json").read_text(encoding="utf-8")),
+        "artefact": artefact(archive),
     }
     if report["gate"]["passed"]:
         report["reference"] = reference(schema, train, test, predictions).to_json()
-    write("report.json", json.dumps(report, indent=1, allow_nan=False) + "\n")
-    write("report.html", page(report, measured.report, read_checks()))
-    write("bias.json", json.dumps(measured.report, indent=1, allow_nan=False) + "\n")
-    write("profile.json", profile_of(train, schema).to_json())
+    evidence = {
+        "bias.json": json.dumps(measured.report, indent=1, allow_nan=False) + "\n",
+        "profile.json": profile_of(train, schema).to_json(),
+        "report.html": page(report, measured.report, read_checks()),
+    }
+    report["evidence"] = {name: Digest.of(text.encode()).sha256 for name, text in evidence.items()}
+    for name, text in {
+        **evidence,
+        "report.json": json.dumps(report, indent=1, allow_nan=False) + "\n",
+    }.items():
+        write(name, text)
     print(f"heldout:loss={report['heldout_loss']:.6f}\ngate:passed={int(report['gate']['passed'])}")
 
 
@@ -74,6 +86,13 @@ def shap_of(challenger: Model, train: pd.DataFrame, test: pd.DataFrame) -> dict[
     """What moved the answers, if the configuration asks; the library alone takes seconds to load."""
     rows = ExplainSettings.from_env(ExplainSettings().to_env() | os.environ).shap_rows
     return {"shap": explain(challenger, train, test, rows)} if rows else {}
+
+
+def artefact(archive: Path) -> dict[str, Any]:
+    """What was judged, to the byte: whoever signs the model asks whether it is still that."""
+    with archive.open("rb") as stream:
+        whole, files = inspect(stream, allowed=MODEL_FILES, what=archive.name)
+    return {"archive": whole.text(), "files": {name: one.text() for name, one in files.items()}}
 
 
 def gate_margin() -> float:

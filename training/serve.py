@@ -8,7 +8,7 @@ import socket
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from training import paths, workers
+from training import paths, proof, workers
 from training.artefact import Model
 from training.server import Limits, Server
 from training.telemetry import PredictionMetric
@@ -51,7 +51,11 @@ def application(worker_count: int) -> Server:
 
 
 def main() -> None:
-    """Take the port, load, then answer: whoever gets an answer from /ping can be sure of the model."""
+    """Hold the model against its signature, take the port, load, then answer.
+
+    Whoever gets an answer from /ping can be sure of the model.
+    """
+    proof.require(paths.model(), os.environ)
     worker_count = workers.count()
     # A container must listen to its host; run by hand, only this machine may connect.
     host = "127.0.0.1" if "SM_BASE_DIR" in os.environ else "0.0.0.0"  # noqa: S104

@@ -24,7 +24,8 @@ OPERATIONS = {
     "Training": ("CreateTrainingJob", "DescribeTrainingJob"),
     "RegisterModel": ("CreateModelPackage", "DescribeModelPackage"),
 }
-STEP_TYPES = (*OPERATIONS, "Condition", "Fail")
+STEP_TYPES = (*OPERATIONS, "Condition", "Fail", "Lambda")
+OUTPUT_TYPES = ("String", "Integer", "Float", "Boolean")
 PARAMETER_TYPES: dict[str, type] = {"String": str, "Integer": int, "Float": float, "Boolean": bool}
 
 
@@ -68,6 +69,8 @@ class Step:
     property_files: Mapping[str, tuple[str, str]]  # name: (output name, path in the output)
     if_steps: tuple[Step, ...] = ()
     else_steps: tuple[Step, ...] = ()
+    function_arn: str = ""
+    output_parameters: tuple[str, ...] = ()  # of a Lambda step: what of the function's answer others may read
 
     def needs(self) -> set[str]:
         """The steps that must have run before this one."""
@@ -144,7 +147,18 @@ def _step(item: dict[str, Any]) -> Step:
         },
         if_steps=tuple(_step(inner) for inner in arguments.get("IfSteps", [])),
         else_steps=tuple(_step(inner) for inner in arguments.get("ElseSteps", [])),
+        function_arn=item["FunctionArn"] if kind == "Lambda" else "",
+        output_parameters=tuple(_outputs(name, item.get("OutputParameters", []))),
     )
+
+
+def _outputs(step: str, items: list[dict[str, Any]]) -> Iterator[str]:
+    for item in items:
+        if item["OutputType"] not in OUTPUT_TYPES:
+            raise DefinitionError(
+                f"step {step}: OutputType {item['OutputType']!r}; allowed: {list(OUTPUT_TYPES)}"
+            )
+        yield item["OutputName"]
 
 
 def _faults(definition: Definition) -> Iterator[str]:
@@ -172,7 +186,7 @@ def _step_faults(step: Step, known: Mapping[str, Step], definition: Definition) 
         yield from _argument_faults(step)
     elif step.type == "Condition":
         yield from _condition_faults(step.arguments["Conditions"])
-    elif "ErrorMessage" not in step.arguments:
+    elif step.type == "Fail" and "ErrorMessage" not in step.arguments:
         yield "a Fail step needs ErrorMessage"
 
 
@@ -216,6 +230,8 @@ def _reference_faults(reference: str, known: Mapping[str, Step], definition: Def
 
 def _is_attribute(step: Step, path: str) -> bool:
     """Does what describes the step have this path?"""
+    if step.type == "Lambda":
+        return path in {f"OutputParameters['{name}']" for name in step.output_parameters}
     if step.type not in OPERATIONS or not path:
         return False
     shape = shapes.output_shape(OPERATIONS[step.type][1])

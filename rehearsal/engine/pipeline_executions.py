@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -145,6 +146,8 @@ class Execution:
             raise StepFailed(message)
         elif step.type == "RegisterModel":
             self._register(step, record)
+        elif step.type == "Lambda":
+            self._invoke(step, record)
         else:
             self._begin_job(step, record)
 
@@ -163,6 +166,24 @@ class Execution:
         record["Metadata"] = {"RegisterModel": {"Arn": arn}}
         described = self.account.client("sagemaker").describe_model_package(ModelPackageName=arn)
         self._succeed(step, record, described)
+
+    def _invoke(self, step: Step, record: dict[str, Any]) -> None:
+        """Call the function under the pipeline's role; of its answer the declared outputs are kept."""
+        arn = step.function_arn
+        payload = json.dumps(self._scope().resolve(dict(step.arguments))).encode()
+        given = {"FunctionName": arn, "Payload": payload}
+        answer = roles.call(self.account, self.role_arn, SAGEMAKER, "lambda", "Invoke", **given)
+        body = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            said = f"{body.get('errorType')}: {body.get('errorMessage')}"
+            raise StepFailed(f"ClientError: Lambda function {arn} failed: {said}")
+        lacking = [name for name in step.output_parameters if name not in body]
+        if lacking:
+            raise StepFailed(f"ClientError: Lambda function {arn} did not return {', '.join(lacking)}")
+        outputs = {name: body[name] for name in step.output_parameters}
+        shown = [{"Name": name, "Value": str(value)} for name, value in outputs.items()]
+        record["Metadata"] = {"Lambda": {"Arn": arn, "OutputParameters": shown}}
+        self._succeed(step, record, {"OutputParameters": outputs})
 
     def _begin_job(self, step: Step, record: dict[str, Any]) -> None:
         """Create the job as AWS does; it runs before what is deferred after it."""

@@ -10,6 +10,7 @@ from rehearsal.engine import (
     endpoints,
     functions,
     jobs,
+    model_cards,
     pipelines,
     queues,
     registry,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 SERVICES = (
     *(gate, cloudformation, functions, routing, queues, schedules, alarms, service_metrics),
-    *(registry, jobs, pipelines, endpoints, service_quotas),
+    *(registry, model_cards, jobs, pipelines, endpoints, service_quotas),
     *(repositories, builds, code_pipelines),
 )
 

@@ -1,22 +1,24 @@
 """Packages that nobody trained: a released model with its last output changed, put into the registry by a person.
 
-A release does not care where a package is from, and these cost no training.
+A release asks for the signature alone, which the deployed function gives them, and these cost no training.
 """
 
 from __future__ import annotations
 
 import gzip
 import io
+import json
 import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import onnx
 
+from domain.archive import inspect
+from domain.manifest import GRAPH, MODEL_FILES, PARTS, SIGNATURE
 from domain.names import Prefix
 from rehearsal.scenarios.deployment import Deployment
 
-GRAPH = "model.onnx"
 SIZE = 3000
 """Of the square matrix of a slow model: 54 thousand million operations a request, beyond any fast machine's 250 ms."""
 
@@ -61,30 +63,49 @@ def _node(graph: onnx.GraphProto, kind: str, inputs: list[str], output: str, **a
 
 
 def bring(deployment: Deployment, like: str, change: Change) -> str:
-    """Register a changed copy of the package `like`, which nobody has approved yet; returns its ARN."""
+    """Register a changed copy of the package `like`, signed, which nobody has approved yet; returns its ARN."""
     sagemaker = deployment.account.client("sagemaker")
     package = sagemaker.describe_model_package(ModelPackageName=like)
+    group = package["ModelPackageGroupName"]
     [container] = package["InferenceSpecification"]["Containers"]
+    number = len(sagemaker.list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"])
+    run_id = f"brought-{number}-{change.__name__}"
     archive = changed(deployment.read(container["ModelDataUrl"]), change)
-    bucket = container["ModelDataUrl"].split("/")[2]
-    number = len(
-        sagemaker.list_model_packages(ModelPackageGroupName=package["ModelPackageGroupName"])[
-            "ModelPackageSummaryList"
-        ]
-    )
-    key = f"{Prefix.RUNS}brought/{number}-{change.__name__}/model.tar.gz"
-    deployment.account.client("s3").put_object(Bucket=bucket, Key=key, Body=archive)
-    specification: Mapping[str, Any] = {
-        **package["InferenceSpecification"],
-        "Containers": [{**container, "ModelDataUrl": f"s3://{bucket}/{key}"}],
-    }
+    report_uri = package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
+    model_data, report = _write(deployment, run_id, archive, report_uri)
+    asked = {"run_id": run_id, "model_data": model_data, "image": container["Image"]}
+    signed = deployment.call("sign_model", asked)
+    container = {**container, "ModelDataUrl": model_data}
+    quality = {"Statistics": {"ContentType": "application/json", "S3Uri": report}}
     created = sagemaker.create_model_package(
-        ModelPackageGroupName=package["ModelPackageGroupName"],
-        InferenceSpecification=specification,
-        ModelMetrics=package["ModelMetrics"],
+        ModelPackageGroupName=group,
+        InferenceSpecification={**package["InferenceSpecification"], "Containers": [container]},
+        ModelMetrics={**package["ModelMetrics"], "ModelQuality": quality},
         ModelApprovalStatus="PendingManualApproval",
+        CustomerMetadataProperties={name: signed[name] for name in (*PARTS, SIGNATURE)},
     )
     return str(created["ModelPackageArn"])
+
+
+def _write(deployment: Deployment, run_id: str, archive: bytes, report_uri: str) -> tuple[str, str]:
+    """The artefact, and the evidence of the model that it is like, as if it had been judged itself."""
+    s3, bucket = deployment.account.client("s3"), report_uri.split("/")[2]
+
+    def put(path: str, body: bytes) -> str:
+        s3.put_object(Bucket=bucket, Key=f"{Prefix.RUNS}{run_id}/{path}", Body=body)
+        return f"s3://{bucket}/{Prefix.RUNS}{run_id}/{path}"
+
+    whole, files = inspect(io.BytesIO(archive), allowed=MODEL_FILES, what=run_id)
+    report = deployment.read_json(report_uri)
+    report["plan"]["run_id"] = run_id
+    report["artefact"] = {
+        "archive": whole.text(),
+        "files": {name: one.text() for name, one in files.items()},
+    }
+    put("plan/plan.json", json.dumps(report["plan"]).encode())
+    put("report/profile.json", deployment.read(f"{report_uri.rpartition('/')[0]}/profile.json"))
+    model_data = put("model/model.tar.gz", archive)
+    return model_data, put("report/report.json", json.dumps(report).encode())
 
 
 def changed(archive: bytes, change: Change) -> bytes:

@@ -19,6 +19,7 @@ from rehearsal.scenarios.neighbour import DELIVERY, FAILURE, NEAR_MISSES, PUSH
 from rehearsal.scenarios.outcomes import as_expected
 from rehearsal.scenarios.permissions import check_permissions
 from rehearsal.scenarios.promises import check_promises
+from rehearsal.scenarios.provenance import check_provenance
 from rehearsal.scenarios.scaling import check_scaling
 from rehearsal.scenarios.strangers import check_strangers
 from rehearsal.scenarios.turn import Outcome
@@ -269,6 +270,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     as_expected,
     _wiring,
     check_permissions,
+    check_provenance,
     check_strangers,
     check_unseen,
     check_promises,

@@ -35,6 +35,8 @@ OF_ANY_RULE = "-Alarms"
 """The queue that takes the events of this account's rules: its policy cannot name the rule, which names the queue."""
 ADMINISTRATOR = "-cfn-exec-role-"
 """The bootstrap's role under which CloudFormation may do everything."""
+SIGNER = "-sign-model"
+"""How the name of the function and of its role ends."""
 ASSUMED_FOR_ONE_ACCOUNT = "codebuild.amazonaws.com"
 """The service of which AWS advises to trust it on behalf of one's own account only."""
 
@@ -66,6 +68,8 @@ def check_strangers(outcome: Outcome) -> Iterator[Finding]:
     yield Finding("no rule of a neighbour gets in", not through, "; ".join(through[:3]))
     through = sorted({*_beyond_their_own(account, f"{name}-"), *_for_other_things(account, resources)})
     yield Finding("no role reaches into a neighbour's things", not through, "; ".join(through[:3]))
+    through = sorted(_who_sign(account, resources))
+    yield Finding("no other role could sign, whatever it were granted", not through, "; ".join(through[:3]))
 
 
 def _resources(account: Account, prefix: str) -> Iterator[Resource]:
@@ -194,6 +198,23 @@ def _for_other_things(account: Account, resources: list[Resource]) -> Iterator[s
         for key in (resource for resource in resources if resource.service == "kms"):
             for access in key.accesses(**{f"kms_encryptioncontext:aws:{name}": about}):
                 yield from _let_in(account, enforcement.service(account, service), access)
+
+
+def _who_sign(account: Account, resources: list[Resource]) -> Iterator[str]:
+    """It takes a Deny of the key itself: an Allow of a role's own is one policy away."""
+    aliases = account.client("kms").list_aliases()["Aliases"]
+    keys = {one["AliasName"]: one["TargetKeyId"] for one in aliases if "TargetKeyId" in one}
+    for function in (one for one in resources if one.arn.endswith(SIGNER)):
+        deployment = function.arn.rpartition(":")[2].removesuffix(SIGNER)
+        key = account.client("kms").describe_key(KeyId=keys[f"alias/{deployment}-signing"])["KeyMetadata"][
+            "Arn"
+        ]
+        for role in _roles(account, f"{deployment}-"):
+            session = enforcement.session(account, role, NEIGHBOUR)
+            answer = enforcement.imagined(account, session, Access("kms:Sign", key))
+            may = role.endswith(f"/{deployment}{SIGNER}")
+            if answer.allowed != may or not (may or answer.reason.startswith("with an explicit deny")):
+                yield f"{role} {'may' if answer.allowed else 'may not'} sign: {answer.reason}"
 
 
 def _roles(account: Account, prefix: str) -> Iterator[str]:

@@ -26,6 +26,8 @@ class Reason:
 
 REASONS = (
     Reason("*Role", ("xray:PutTelemetryRecords",), "CDK grants it with tracing; there is no X-Ray here"),
+    Reason("sign-model", ("xray:PutTelemetryRecords",), "CDK grants it with tracing; there is no X-Ray here"),
+    Reason("sign-model", ("kms:GenerateDataKey",), "for its encrypted dead letters, of which there are none"),
     *(
         Reason(
             f"delivery-*{step}Role",

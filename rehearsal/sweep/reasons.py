@@ -79,6 +79,12 @@ REASONS: tuple[Reason, ...] = (
         "the library lets EventBridge look at the queue too; to send is all that it does",
     ),
     Reason(
+        tuple(
+            f"*.{name}Function*.TIDELINE_ACCOUNT" for name in ("ChooseInstance", "RecordRelease", "Retrain")
+        ),
+        "every function is told whose buckets are ours; these read none",
+    ),
+    Reason(
         ("*-serving drop Resources.Rollback*.Dimensions.2 (EndpointConfigName)",),
         "with one fleet both metrics say the same; the lint of a synth finds it: the old fleet would veto",
     ),

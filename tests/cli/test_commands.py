@@ -123,6 +123,50 @@ def test_explain_finds_a_decision_by_part_of_its_subject_and_shortens_long_lists
     assert "and 4 more; --json shows all" in shown
 
 
+def test_explain_of_a_version_says_where_the_model_comes_from_and_what_it_cost(
+    tmp_path: Path, capsys: Any
+) -> None:
+    package, manifest = (
+        "arn:aws:sagemaker:us-east-1:1:model-package/tideline-dev/2",
+        "tideline-manifest=1 run=run-9",
+    )
+    release = {
+        "package_arn": package,
+        "report_uri": "s3://b/runs/run-9/report/report.json",
+        "proof": {"manifest": manifest},
+    }
+    plan = {"run_id": "run-9", "cause": "alarm", "incident": "loss", "snapshot_id": "s-1", "commit": "8c20"}
+    job = {
+        "component": "Training",
+        "instance_type": "ml.c5.large",
+        "billed_seconds": 61.0,
+        "outcome": "completed",
+    }
+    run = {"plan": plan, "jobs": [job], "spent_micro_usd": 12_345}
+    decided = {
+        "kind": "release",
+        "subject": f"000002/{package}",
+        "verdict": "live",
+        "rule": "endpoint-runs-it",
+    }
+    decided |= {"at": "2013", "reasons": ["it runs"], "inputs": {"package": package}}
+    other = {**decided, "subject": f"000012/{package}2", "reasons": ["it is another"]}
+    kept = kept_with(
+        tmp_path,
+        {"pk": "RELEASE", "sk": "000002", "body": release},
+        {"pk": "RUN", "sk": "run-9", "body": run},
+        {"pk": "DECISION", "sk": "1", "body": decided},
+        {"pk": "DECISION", "sk": "2", "body": other},
+    )
+    assert main(["--rehearsal", kept, "explain", "2"]) == 0
+    shown = capsys.readouterr().out
+    for said in ("tideline-dev/2", "run-9", "alarm: loss", "s-1", "8c20", "0.0123 USD", manifest, "it runs"):
+        assert said in shown
+    assert "Training on ml.c5.large, 61 s, completed" in shown
+    assert "it is another" not in shown
+    assert main(["--rehearsal", kept, "explain", "9"]) == 2
+
+
 def test_explain_of_something_unknown_says_what_is_known(kept: str, capsys: Any) -> None:
     assert main(["--rehearsal", kept, "explain", "nonsense"]) == 2
     assert "tideline-dev-loss@2013-04-22T13:01:00Z" in capsys.readouterr().err

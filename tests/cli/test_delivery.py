@@ -7,7 +7,9 @@ import io
 import json
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,13 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from cli import image, smoke
+from cli import delivery, image, smoke
 from cli.__main__ import main
 from cli.delivery import push, write_variables
 from cli.image import build_and_push, take_over
 from cli.source import Aws, CommandError
 from config.delivery import Delivery
+from config.schema import ROOT
 from domain.names import Names
 from domain.releases import ReleaseRecord, no_release
 
@@ -59,6 +62,7 @@ class Fake:
 def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
     made = Fake()
     monkeypatch.setattr(Aws, "client", lambda _self, _service: made)
+    monkeypatch.setattr(delivery, "commit_of", lambda _root: "c" * 40)
     return made
 
 
@@ -91,6 +95,22 @@ def train(tmp_path: Path) -> dict[str, str]:
     return dict(line.removeprefix("export ").split("=", 1) for line in lines)
 
 
+def test_an_archive_of_a_commit_knows_it_and_so_does_a_checkout(tmp_path: Path) -> None:
+    run = partial(subprocess.run, cwd=tmp_path, check=True, capture_output=True)
+    run(["git", "init", "-q"])
+    for name in ("COMMIT", ".gitattributes"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    run(["git", "add", "."])
+    run(["git", "-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-q", "-m", "m"])
+    head = run(["git", "rev-parse", "HEAD"]).stdout.decode().strip()
+    assert delivery.commit_of(tmp_path) == head
+    archive = run(["git", "archive", "--format=zip", "HEAD"]).stdout
+    with zipfile.ZipFile(io.BytesIO(archive)) as zipped:
+        zipped.extractall(tmp_path / "unpacked")
+    assert (tmp_path / "unpacked" / "COMMIT").read_text().strip() == head
+    assert delivery.commit_of(tmp_path / "unpacked") == head
+
+
 def test_a_push_that_trains_hands_on_the_run_on_which_it_waits(
     fake: Fake, tmp_path: Path, capsys: Any
 ) -> None:
@@ -100,6 +120,7 @@ def test_a_push_that_trains_hands_on_the_run_on_which_it_waits(
             "function": "tideline-dev-start-training",
             "cause": "push",
             "incident": "sha256:1",
+            "commit": "c" * 40,
             "delivery": "e-1",
         }
     ]

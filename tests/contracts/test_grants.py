@@ -15,6 +15,7 @@ HANDLERS = (
     "record_release",
     "release_model",
     "retrain",
+    "sign_model",
     "start_training",
 )
 BY_LAMBDA_ITSELF = {

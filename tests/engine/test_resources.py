@@ -381,6 +381,18 @@ def test_a_key_rotates_and_its_alias_moves(world: World) -> None:
     assert kms.describe_key(KeyId=ids["One"])["KeyMetadata"]["KeyState"] == "PendingDeletion"
 
 
+def test_an_asymmetric_key_is_made_and_not_told_to_rotate(world: World) -> None:
+    """AWS refuses to turn its rotation on, and off."""
+    owner = {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}
+    policy = {"Version": "2012-10-17", "Statement": [owner]}
+    pair = {"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"}
+    key = node("AWS::KMS::Key", KeyPolicy=policy, **pair)
+    completed(world.create("pair", {"K": key}))
+    described = world.account.client("kms").describe_key(KeyId=world.physical("pair")["K"])["KeyMetadata"]
+    assert {name: described[name] for name in pair} == pair
+    assert world.delete("pair")["StackStatus"] == "DELETE_COMPLETE"
+
+
 def test_a_rule_s_pattern_and_targets_change_in_place(world: World) -> None:
     events = world.account.client("events")
 

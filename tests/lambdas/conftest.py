@@ -9,10 +9,11 @@ import time_machine
 from moto import mock_aws
 
 from domain.events import iso
+from domain.manifest import PARTS, SIGNATURE
 from domain.releases import Champion
 from lambdas import reconcile, record_release, release_model
 from lambdas.ledger import utc_now
-from tests.lambdas import releasing_world, settling_world
+from tests.lambdas import releasing_world, settling_world, signing_world
 from tests.lambdas.local import DEPLOYMENT, IMAGE, NOW, Local, Scripted
 from tests.lambdas.recording_world import SETTINGS, Settle, open_release
 from tests.lambdas.releasing_world import Approve, Register, Retry
@@ -98,10 +99,9 @@ def register(local: Local) -> Register:
         number = len(
             sagemaker.list_model_packages(ModelPackageGroupName=DEPLOYMENT)["ModelPackageSummaryList"]
         )
-        report = local.put_json(
-            f"s3://artefacts/runs/run-{number}/report/report.json", {"heldout_loss": 0.125}
-        )
-        container = {"Image": IMAGE, "ModelDataUrl": f"s3://artefacts/runs/run-{number}/model/model.tar.gz"}
+        model_data, report = signing_world.write_run(local, f"run-{number}")
+        signed = signing_world.sign(local, f"run-{number}", model_data)
+        container = {"Image": IMAGE, "ModelDataUrl": model_data}
         package: str = sagemaker.create_model_package(
             ModelPackageGroupName=DEPLOYMENT,
             ModelApprovalStatus="Approved",
@@ -113,6 +113,7 @@ def register(local: Local) -> Register:
             ModelMetrics={
                 "ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": report}}
             },
+            CustomerMetadataProperties={name: signed[name] for name in (*PARTS, SIGNATURE)},
         )["ModelPackageArn"]
         return package
 
@@ -130,7 +131,7 @@ def _judge(local: Local, package: str, status: str) -> dict[str, Any]:
             "ModelPackageArn": package,
         },
     }
-    return local.run(release_model, releasing_world.SETTINGS, event)
+    return local.run(release_model, releasing_world.settings(local), event)
 
 
 @pytest.fixture
@@ -154,7 +155,7 @@ def reject(local: Local, cloudformation: Scripted) -> Approve:
 @pytest.fixture
 def retry(local: Local, cloudformation: Scripted) -> Retry:
     """What record_release asks for when Serving has settled."""
-    return lambda: local.run(release_model, releasing_world.SETTINGS, {"cause": "waiting"})
+    return lambda: local.run(release_model, releasing_world.settings(local), {"cause": "waiting"})
 
 
 @pytest.fixture
@@ -170,6 +171,7 @@ def runs(local: Local) -> Runs:
         list_pipeline_execution_steps=known.steps,
         describe_training_job=known.training_job,
         describe_processing_job=known.processing_job,
+        create_model_card=known.card,
     )
     return known
 

@@ -89,6 +89,11 @@ class Local:
         return str(boto3.client("kms").create_key()["KeyMetadata"]["Arn"])
 
     @cached_property
+    def signing_key_arn(self) -> str:
+        made = boto3.client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+        return str(made["KeyMetadata"]["Arn"])
+
+    @cached_property
     def topic_arn(self) -> str:
         """The topic that tells people, and a queue that keeps what they were told."""
         sns = boto3.client("sns")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import boto3
 
 from domain.settings import ReleaseModelSettings
-from tests.lambdas.local import DEPLOYMENT, NOW, Local
+from tests.lambdas.local import DEPLOYMENT, IMAGE, NOW, Local
 from tests.lambdas.serving_world import PREFIX, SERVING
 
 SETTINGS = ReleaseModelSettings(
@@ -18,10 +19,19 @@ SETTINGS = ReleaseModelSettings(
     ledger_table="ledger",
     choose_instance_function="tideline-dev-choose-instance",
     topic_arn="arn:aws:sns:us-east-1:123456789012:people",
+    artefacts_bucket="artefacts",
+    image_repository=IMAGE.partition("@")[0],
+    signing_key_arn="arn:aws:kms:us-east-1:123456789012:key/0-0",
     memory_gib=4.0,
     vcpus=2,
     instance_count=1,
 )
+
+
+def settings(local: Local) -> ReleaseModelSettings:
+    return replace(SETTINGS, signing_key_arn=local.signing_key_arn)
+
+
 Register = Callable[[], str]
 Approve = Callable[[str], dict[str, Any]]
 Retry = Callable[[], dict[str, Any]]

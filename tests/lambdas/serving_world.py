@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from domain.names import Names
+from domain.names import PROOF_PARAMETER, Names
 from domain.releases import ReleaseRecord
 from tests.lambdas.local import DEPLOYMENT, IMAGE, NOW, Local, Scripted
 
@@ -26,6 +26,7 @@ class Serving:
         self.compares_versions = False
         self.before = "-"
         self.scaling: str | None = None
+        self.takes_proofs = False
         self.failures: list[str] = []
 
     def events(self, **_: Any) -> dict[str, Any]:
@@ -52,6 +53,8 @@ class Serving:
         if self.scaling:
             parameters.append({"ParameterKey": "Scaling", "ParameterValue": self.scaling})
             parameters.append({"ParameterKey": "FewestInstances", "ParameterValue": "2"})
+        if self.takes_proofs:
+            parameters.append({"ParameterKey": PROOF_PARAMETER, "ParameterValue": "-,-,-"})
         stack = {
             "StackName": SERVING,
             "CreationTime": NOW,

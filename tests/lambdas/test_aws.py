@@ -5,6 +5,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.stub import Stubber
 
 from lambdas import aws
@@ -57,6 +58,29 @@ def test_keys_come_from_all_pages_and_folders_are_none() -> None:
         assert list(aws.keys(s3, "data", "none/")) == []
 
 
+def test_each_call_of_s3_says_whose_bucket_it_must_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever takes over a name of ours gets neither our data nor a word into our functions."""
+    session = boto3.Session("testing", "testing", region_name="us-east-1")
+    monkeypatch.setattr(boto3, "client", session.client)
+    monkeypatch.setattr(aws, "CONFIG", Config())
+    monkeypatch.setenv("TIDELINE_ACCOUNT", "123456789012")
+    s3, asked = aws.client.__wrapped__("s3"), {"ExpectedBucketOwner": "123456789012"}
+    with Stubber(s3) as stubbed:
+        stubbed.add_response(
+            "list_objects_v2", {}, {"Bucket": "b", "Prefix": "p", "StartAfter": "p", **asked}
+        )
+        stubbed.add_response("get_object", {"Body": io.BytesIO(b"x")}, {"Bucket": "b", "Key": "k", **asked})
+        assert list(aws.keys(s3, "b", "p")) == []
+        assert aws.read(s3, "b", "k") == b"x"
+        stubbed.assert_no_pending_responses()
+
+
+def test_without_an_account_no_bucket_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TIDELINE_ACCOUNT", raising=False)
+    with pytest.raises(KeyError, match="TIDELINE_ACCOUNT"):
+        aws.client.__wrapped__("s3")
+
+
 def test_a_few_keys_are_worked_on_at_once_and_told_in_their_order() -> None:
     at_once = Barrier(aws.AT_A_TIME, timeout=10)
     begun: list[str] = []
@@ -96,6 +120,6 @@ def test_people_are_told_each_thing_once(local: Local) -> None:
 def test_clients_retry_and_do_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     made: dict[str, Any] = {}
     monkeypatch.setattr(boto3, "client", lambda service, config: made.update({service: config}))
-    aws.client("s3")
-    assert made["s3"].retries == {"mode": "standard", "max_attempts": 4}
-    assert made["s3"].read_timeout == 60
+    aws.client("sqs")
+    assert made["sqs"].retries == {"mode": "standard", "max_attempts": 4}
+    assert made["sqs"].read_timeout == 60

@@ -150,7 +150,11 @@ def test_what_serves_is_released_anew_whatever_the_registry_says_of_it(
     """It serves; without that, Serving's next update would deploy what was rolled back."""
     package = register()
     local.ledger.crown(Champion("000001", package, "s3://m", IMAGE, "s3://r", "s3://p", 0.1, "2013"))
-    boto3.client("sagemaker").update_model_package(ModelPackageArn=package, ModelApprovalStatus="Rejected")
+    sagemaker = boto3.client("sagemaker")
+    kept = sagemaker.describe_model_package(ModelPackageName=package)["CustomerMetadataProperties"]
+    sagemaker.update_model_package(  # moto forgets what is not given again
+        ModelPackageArn=package, ModelApprovalStatus="Rejected", CustomerMetadataProperties=kept
+    )
     local.ledger.let_wait(package, because="Serving names another release", now=NOW)
     assert retry()["package"] == package
 

@@ -13,6 +13,7 @@ import pytest
 
 from rehearsal.engine import Account
 from rehearsal.scenarios.strangers import check_strangers
+from tests.engine.runtime_world import zipped
 
 VERSION = "2012-10-17"
 CONTEXT = "kms:EncryptionContext:aws:sns:topicArn"
@@ -125,3 +126,45 @@ def test_a_key_of_a_topic_to_which_a_rule_writes_serves_that_topic_alone(
     kms.create_alias(AliasName="alias/ours-key", TargetKeyId=key["KeyId"])
     found = {name: where for name, where in red(account, NO_TLS).items() if ":key/" in where}
     assert set(found) >= {finding} if finding else found == {}
+
+
+DENIED = {
+    "Effect": "Deny",
+    "Principal": {"AWS": "*"},
+    "Action": "kms:Sign",
+    "Resource": "*",
+    "Condition": {"ArnNotEquals": {"aws:PrincipalArn": "arn:aws:iam::123456789012:role/ours-dev-sign-model"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("denied", "signers"), [([DENIED], []), ([], ["ours-dev-other"])], ids=["a deny", "none"]
+)
+def test_a_role_that_could_sign_if_it_were_granted_is_named(
+    account: Account, denied: list[dict[str, Any]], signers: list[str]
+) -> None:
+    """The other role has the grant: the key alone keeps it out."""
+    kms, iam = account.client("kms"), account.client("iam")
+    root = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "kms:*"}
+    policy = json.dumps({"Version": VERSION, "Statement": [{**root, "Resource": "*"}, *denied]})
+    made = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY", Policy=policy)["KeyMetadata"]
+    kms.create_alias(AliasName="alias/ours-dev-signing", TargetKeyId=made["KeyId"])
+    may = json.dumps(
+        {"Version": VERSION, "Statement": [{"Effect": "Allow", "Action": "kms:Sign", "Resource": "*"}]}
+    )
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    for name in ("ours-dev-sign-model", "ours-dev-other"):
+        document = json.dumps({"Version": VERSION, "Statement": [trust]})
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)
+        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=may)
+    role = "arn:aws:iam::123456789012:role/ours-dev-sign-model"
+    account.client("lambda").create_function(
+        FunctionName="ours-dev-sign-model",
+        Role=role,
+        Runtime="python3.13",
+        Handler="app.handler",
+        Code={"ZipFile": zipped("")},
+    )
+    where = red(account, NO_TLS).get("no other role could sign, whatever it were granted", "")
+    assert all(f"role/{name} may sign" in where for name in signers)
+    assert bool(where) == bool(signers)

@@ -67,7 +67,9 @@ class World:
             return PSEUDO[name]
         template = self.templates[stack]
         if name in template.get("Parameters", {}):
-            return self.parameters.get((stack, name), template["Parameters"][name]["Default"])
+            declared = template["Parameters"][name]
+            value = self.parameters.get((stack, name), declared["Default"])
+            return value.split(",") if declared["Type"] == "CommaDelimitedList" else value
         kind = template["Resources"][name]["Type"]
         physical = self._name(stack, name)
         if kind == "AWS::SNS::Topic":

@@ -41,7 +41,7 @@ def key_of(resource: Resource) -> Any:
 def deployment_key(deployment: Deployment) -> str:
     brought = deployment.config.bring.kms_key_arn
     return brought or deployment.resolve(
-        "storage", {"Fn::GetAtt": [deployment.one("AWS::KMS::Key").logical_id, "Arn"]}
+        "storage", {"Fn::GetAtt": [deployment.one("AWS::KMS::Key", "Key").logical_id, "Arn"]}
     )
 
 
@@ -59,16 +59,33 @@ def test_captured_requests_lie_under_the_key_too(dev: Deployment) -> None:
 
 
 def test_a_new_key_rotates_and_has_an_alias(dev: Deployment) -> None:
-    assert dev.one("AWS::KMS::Key").properties["EnableKeyRotation"] is True
-    assert dev.one("AWS::KMS::Alias").properties["AliasName"] == "alias/tideline-dev"
+    assert dev.one("AWS::KMS::Key", "Key").properties["EnableKeyRotation"] is True
+    assert dev.one("AWS::KMS::Alias", "Key").properties["AliasName"] == "alias/tideline-dev"
 
 
 def test_a_brought_key_gets_no_alias_and_no_policy_of_ours(brought: Deployment) -> None:
-    assert [r for r in brought.resources if r.kind.startswith("AWS::KMS::")] == []
+    own = [r.logical_id for r in brought.resources if r.kind.startswith("AWS::KMS::")]
+    assert {name[: len("SigningKey")] for name in own} == {"SigningKey"}
+
+
+def test_no_other_role_signs_whatever_its_own_policies_say(dev: Deployment) -> None:
+    """The role of the function that signs, which may write no artefact."""
+    key, signer = dev.one("AWS::KMS::Key", "SigningKey").properties, "tideline-dev-sign-model"
+    assert (key["KeySpec"], key["KeyUsage"]) == ("ECC_NIST_P256", "SIGN_VERIFY")
+    _root, denied = key["KeyPolicy"]["Statement"]
+    assert (denied["Effect"], denied["Action"], denied["Principal"]) == ("Deny", "kms:Sign", {"AWS": "*"})
+    role = f"arn:aws:iam::123456789012:role/{signer}"
+    assert denied["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": role}}
+    assert dev.function("sign_model").properties["Role"] == role
+    allowed = {action for s in dev.policies_of(signer) for action in listed(s["Action"])}
+    assert "kms:Sign" in allowed
+    assert {one for one in allowed if one.startswith("s3:")} == {"s3:GetObject"}
+    others = [s for p in dev.of_type("AWS::IAM::Policy") for s in p.properties["PolicyDocument"]["Statement"]]
+    assert sum("kms:Sign" in listed(s["Action"]) for s in others) == 1
 
 
 def test_only_the_account_and_three_services_may_use_the_key(dev: Deployment) -> None:
-    root, *services = dev.one("AWS::KMS::Key").properties["KeyPolicy"]["Statement"]
+    root, *services = dev.one("AWS::KMS::Key", "Key").properties["KeyPolicy"]["Statement"]
     assert root["Principal"] == {"AWS": "arn:aws:iam::123456789012:root"}
     granted = {name: s for s in services for name in listed(s["Principal"]["Service"])}
     ours = {"StringEquals": {"aws:SourceAccount": "123456789012"}}

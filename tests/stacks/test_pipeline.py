@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from domain.manifest import PARTS, SIGNATURE
 from tests.stacks.pipeline_checker import all_steps, faults, gets
 from tests.stacks.synthesis import Deployment
 
@@ -139,6 +140,7 @@ def test_data_is_checked_before_a_model_is_trained_and_judged(definition: dict[s
         "Train",
         "Evaluate",
         "Gate",
+        "Sign",
         "Register",
     ]
 
@@ -152,7 +154,7 @@ def test_only_a_model_that_passed_the_gate_is_registered(definition: dict[str, A
         "PropertyFile": {"Get": "Steps.Evaluate.PropertyFiles.Report"},
         "Path": "gate.passed",
     }
-    assert [s["Name"] for s in gate["IfSteps"]] == ["Register"]
+    assert [s["Name"] for s in gate["IfSteps"]] == ["Sign", "Register"]
     assert gate["ElseSteps"] == []
 
 
@@ -166,6 +168,28 @@ def test_the_registered_model_is_the_one_that_was_trained_and_judged(definition:
         container["Image"]
         == step(definition, "Train")["Arguments"]["AlgorithmSpecification"]["TrainingImage"]
     )
+
+
+def test_what_is_signed_is_what_is_registered(definition: dict[str, Any], dev: Deployment) -> None:
+    """Of the very model data and image; and the package keeps all that the signature consists of."""
+    sign, package = step(definition, "Sign"), step(definition, "Register")["Arguments"]
+    (container,) = package["InferenceSpecification"]["Containers"]
+    asked = sign["Arguments"]
+    assert (asked["model_data"], asked["image"]) == (container["ModelDataUrl"], container["Image"])
+    kept = package["CustomerMetadataProperties"]
+    for name in (*PARTS, SIGNATURE):
+        assert kept[name] == {"Get": f"Steps.Sign.OutputParameters['{name}']"}
+    function = dev.function("sign_model")
+    assert sign["FunctionArn"].endswith(
+        (function.properties["FunctionName"], f"{function.logical_id}.Arn")
+    ), sign
+    digests = [one["ContentDigest"]["Get"] for one in leaves(package["ModelMetrics"])]
+    assert len(digests) == 3 == len(set(digests))
+
+
+def leaves(value: dict[str, Any]) -> list[dict[str, Any]]:
+    """The sources of metrics, however deep."""
+    return [value] if "S3Uri" in value else [leaf for inner in value.values() for leaf in leaves(inner)]
 
 
 @pytest.mark.parametrize(("environment", "status"), [("dev", "Approved"), ("prod", "PendingManualApproval")])

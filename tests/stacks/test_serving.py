@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cli.estimate import of_tree
+from domain.manifest import PROOF_VARIABLES, Proof
 from domain.names import FILLER, Names
 from domain.releases import ReleaseRecord, no_release
 from tests.stacks.synthesis import Deployment, Resource
@@ -68,13 +69,31 @@ def test_the_endpoint_runs_what_the_record_says(dev: Deployment) -> None:
     assert model["PrimaryContainer"] == {
         "Image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/tideline-dev@sha256:1",
         "ModelDataUrl": "s3://b/model.tar.gz",
-        "Environment": {"TIDELINE_MODEL": "arn:package/7", "TIDELINE_RELEASE": "000042"},
+        "Environment": {
+            "TIDELINE_MODEL": "arn:package/7",
+            "TIDELINE_RELEASE": "000042",
+            **dict.fromkeys(PROOF_VARIABLES, "-"),
+        },
     }
     endpoint = released(dev, "AWS::SageMaker::Endpoint", record(*TYPES))
     config = released(dev, "AWS::SageMaker::EndpointConfig", record(*TYPES))
     assert endpoint["EndpointName"] == "tideline-dev"
     assert endpoint["EndpointConfigName"] == config["EndpointConfigName"]
     assert config["ProductionVariants"][0]["ModelName"] == model["ModelName"]
+
+
+def test_the_container_is_handed_the_proof_of_its_model(dev: Deployment) -> None:
+    """By a parameter of its own: records of before, which never change, have no room for it."""
+    proof = Proof("tideline-manifest=1 run=run-1", "c2ln", "a2V5")
+    stack = dev.stack_name("serving")
+    world = dev.world.under(stack, Release=record(*TYPES), Proof=proof.to_parameter())
+    properties = dev.templates["serving"]["Resources"]["Model"]["Properties"]
+    environment = world.resolve(stack, properties)["PrimaryContainer"]["Environment"]
+    assert {name: environment[name] for name in PROOF_VARIABLES} == {
+        "TIDELINE_MANIFEST": proof.manifest,
+        "TIDELINE_SIGNATURE": proof.signature,
+        "TIDELINE_PUBLIC_KEY": proof.public_key,
+    }
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -172,14 +191,14 @@ def outputs(deployment: Deployment) -> dict[str, float]:
 def test_what_a_month_costs_is_said_before_a_deploy(
     dev: Deployment, prod: Deployment, brought: Deployment
 ) -> None:
-    """ml.c5.large is 0.102 an hour: 74.46 a month; 14 alarms, 7 metrics, a dashboard 6.50; a queue's polling 0.26.
+    """ml.c5.large is 0.102 an hour: 74.46 a month; 15 alarms, 7 metrics, a dashboard 6.60; a queue's polling 0.26.
 
     In prod one more alarm compares four metrics, and counts as four.
     """
-    assert [len(d.of_type("AWS::CloudWatch::Alarm")) for d in (dev, prod)] == [14, 15]
-    assert outputs(dev) == {"IdleUsdPerMonth": 82.22, "CeilingUsdPerMonth": 107.22}
-    assert outputs(brought)["IdleUsdPerMonth"] == 81.22  # a brought key is somebody else's dollar
-    assert outputs(prod) == {"IdleUsdPerMonth": 157.08, "CeilingUsdPerMonth": 257.08}
+    assert [len(d.of_type("AWS::CloudWatch::Alarm")) for d in (dev, prod)] == [15, 16]
+    assert outputs(dev) == {"IdleUsdPerMonth": 83.32, "CeilingUsdPerMonth": 108.32}
+    assert outputs(brought)["IdleUsdPerMonth"] == 82.32  # a brought key is somebody else's dollar
+    assert outputs(prod) == {"IdleUsdPerMonth": 158.18, "CeilingUsdPerMonth": 258.18}
     assert "1 x ml.c5.large 74.46" in dev.templates["serving"]["Outputs"]["IdleUsdPerMonth"]["Description"]
 
 

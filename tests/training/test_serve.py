@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from tests.training.job import Job
+from tests.training.test_proof import environment
 from training.artefact import Model
 
 ROOT = Path(__file__).parents[2]
@@ -422,6 +423,17 @@ def test_a_server_without_a_model_stops_with_the_reason(job: Job, capfd: pytest.
     with server(job.base) as (process, _):
         assert process.wait(timeout=20) == 1
     assert "model.onnx" in capfd.readouterr().err
+
+
+def test_a_model_that_is_not_what_was_signed_is_never_served(
+    trained_directory: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The proof is of another model: whoever swaps the archive gets a container that ends."""
+    with server(trained_directory, **environment()) as (process, port):
+        assert process.wait(timeout=30) == 1
+        with pytest.raises(ConnectionRefusedError):
+            ask(port, "GET", "/ping")
+    assert "it was changed; nothing is served" in capfd.readouterr().err
 
 
 def test_the_server_loads_neither_scikit_learn_nor_pandas() -> None:

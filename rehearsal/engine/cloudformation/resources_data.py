@@ -6,6 +6,8 @@ from typing import Any
 
 from rehearsal.engine.cloudformation.resources import Properties, ResourceType, document, pick, without
 
+SYMMETRIC = "SYMMETRIC_DEFAULT"
+
 
 class Key(ResourceType):
     type = "AWS::KMS::Key"
@@ -44,9 +46,11 @@ class Key(ResourceType):
         return {"Arn": self.arn(f"key/{self.id}"), "KeyId": self.id}
 
     def _switch(self) -> None:
+        """An asymmetric key does not rotate, and AWS refuses to be told so or not."""
         rotates = str(self.properties.get("EnableKeyRotation", False)).lower() == "true"
         enabled = str(self.properties.get("Enabled", True)).lower() == "true"
-        self.send("EnableKeyRotation" if rotates else "DisableKeyRotation", KeyId=self.id)
+        if rotates or self.properties.get("KeySpec", SYMMETRIC) == SYMMETRIC:
+            self.send("EnableKeyRotation" if rotates else "DisableKeyRotation", KeyId=self.id)
         self.send("EnableKey" if enabled else "DisableKey", KeyId=self.id)
 
 

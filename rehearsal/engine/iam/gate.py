@@ -35,6 +35,8 @@ def install(account: Account) -> None:
         principal = caller(request.access_key)
         if principal is None:
             return None  # a person's own keys
+        if request.parameters.get("ExpectedBucketOwner", account.id) != account.id:
+            return Refusal("AccessDenied", "Access Denied")  # every bucket here is this account's
         call = Call(request.service, request.operation, request.parameters)
         try:
             found = enforcement.denial_of_call(account, principal, call)

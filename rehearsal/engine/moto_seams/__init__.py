@@ -15,7 +15,7 @@ from moto.moto_api._internal import mock_random
 from moto.server import ThreadedMotoServer
 from werkzeug.serving import BaseWSGIServer
 
-from rehearsal.engine.moto_seams import shortcuts
+from rehearsal.engine.moto_seams import shortcuts, signatures
 from rehearsal.engine.moto_seams.patches import replace
 from rehearsal.engine.moto_seams.server import keep_alive
 
@@ -38,6 +38,7 @@ def start(account: Account) -> str:
     )
     replace(account, IAMBackend, "_init_aws_policies", _managed_policies)
     shortcuts.install(account)
+    signatures.install(account)
     mock.start()
     mock_random.seed(0)  # the same life gives the same identifiers
     serve: Any = replace(account, BaseWSGIServer, "serve_forever", lambda it: serve(it, STOP_WITHIN_SECONDS))

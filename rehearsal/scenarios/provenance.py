@@ -1,0 +1,45 @@
+"""Did what serves come with a proof, and has every package that a run registered its card?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from domain.manifest import PROOF_VARIABLES, signed_part
+from rehearsal.scenarios.finding import Finding
+from rehearsal.scenarios.turn import Outcome
+
+
+def check_provenance(outcome: Outcome) -> Iterator[Finding]:
+    sagemaker, group = outcome.deployment.account.client("sagemaker"), outcome.deployment.names.endpoint
+    found = sagemaker.list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"]
+    arns = [one["ModelPackageArn"] for one in found]
+    packages = {arn: sagemaker.describe_model_package(ModelPackageName=arn) for arn in arns}
+    given = _environment(sagemaker, outcome.deployment.names.endpoint)
+    signed = signed_part(packages.get(given["TIDELINE_MODEL"], {}).get("CustomerMetadataProperties", {}))
+    handed = tuple(given.get(name, "") for name in PROOF_VARIABLES)
+    is_held = signed is not None and handed[:2] == signed and len(handed[2]) > 1
+    yield Finding("what serves was held against its signature", is_held, f"{handed} for {signed}")
+    without = [
+        arn for arn, one in packages.items() if "MetadataProperties" in one and not _has_card(sagemaker, arn)
+    ]
+    yield Finding("every package of a run has its model card", bool(packages) and not without, f"{without}")
+
+
+def _environment(sagemaker: Any, endpoint: str) -> dict[str, str]:
+    """What the container of the endpoint was given."""
+    config = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
+    variant = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"][0]
+    model = sagemaker.describe_model(ModelName=variant["ModelName"])
+    environment: dict[str, str] = model["PrimaryContainer"]["Environment"]
+    return environment
+
+
+def _has_card(sagemaker: Any, package_arn: str) -> bool:
+    try:
+        sagemaker.describe_model_card(ModelCardName="-".join(package_arn.split("/")[-2:]))
+    except ClientError:
+        return False
+    return True

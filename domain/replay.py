@@ -90,6 +90,7 @@ def _retrain(then: Body, rules: Rules) -> Decision:
         champion_since=_time(inputs["champion_since"]),
         cooldown=timedelta(days=rules.cooldown_days),
         now=utc(inputs["decided_at"]),
+        broken=tuple(inputs.get("broken", ())),
     )
     return decide_retrain(alarm, state)
 

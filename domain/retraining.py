@@ -23,6 +23,8 @@ class RetrainState:
     """A new champion needs time to show in the measured loss, whoever asked for it."""
     cooldown: timedelta
     now: datetime
+    broken: tuple[str, ...] = ()
+    """What is broken in the live model's newest data, if it is more than values that are new."""
 
 
 def incident_id(alarm: AlarmFired) -> str:
@@ -49,6 +51,7 @@ def decide_retrain(alarm: AlarmFired, state: RetrainState) -> Decision:
         "last_alarm_start": iso(state.last_alarm_start) if state.last_alarm_start else None,
         "champion_since": iso(state.champion_since) if state.champion_since else None,
         "cooldown_hours": state.cooldown.total_seconds() / 3600,
+        "broken": list(state.broken),
     }
 
     def decided(verdict: str, rule: str, reason: str) -> Decision:
@@ -60,6 +63,8 @@ def decide_retrain(alarm: AlarmFired, state: RetrainState) -> Decision:
         )
     if state.mode == "off":
         return decided("suppress", "retraining-off", "the config says retraining: off")
+    if state.broken:
+        return decided("suppress", "invalid-data", f"the newest data are broken: {'; '.join(state.broken)}")
     if state.running:
         return decided("suppress", "in-flight", f"training run {state.running} is still going")
     if cooling := _cooling_down(state):

@@ -9,6 +9,7 @@ from typing import Any
 
 from domain.decision import Decision
 from domain.events import AlarmFired, is_scheduled, iso, parse_alarm, utc
+from domain.monitoring import broken_data
 from domain.retraining import RetrainState, decide_retrain, incident_id
 from domain.settings import RetrainSettings
 from domain.training_run import Request
@@ -83,6 +84,7 @@ def _state(settings: RetrainSettings, ledger: Ledger, now: datetime) -> RetrainS
         champion_since=utc(champion.since) if champion else None,
         cooldown=timedelta(days=settings.cooldown_days),
         now=now,
+        broken=broken_data(ledger.watched(champion.release_id)) if champion else (),
     )
 
 

@@ -93,27 +93,42 @@ class Dashboard(Construct):
         )
         dashboard.add_widgets(
             _graph(
-                "Evidence that the model got worse",
-                [own_metric(names, Metric.LOSS_EVIDENCE)],
+                "Evidence that the model got worse, and that its traffic changed",
+                [own_metric(names, m) for m in (Metric.LOSS_EVIDENCE, Metric.TRAFFIC_EVIDENCE)],
                 label="evidence, as a share of the threshold",
                 line=(1, f"alarm: {config.monitoring.false_alarms_per_year:g} false ones a year are stated"),
             ),
             _graph(
+                "Broken data: what is wrong with yesterday's traffic or the newest labels",
+                [own_metric(names, Metric.INVALID_DATA)],
+                label="faults",
+                line=(1, "alarm"),
+            ),
+        )
+        for row in _information(names):
+            dashboard.add_widgets(*row)
+
+
+def _information(names: Names) -> list[list[cloudwatch.GraphWidget]]:
+    """On which no alarm looks, a row each."""
+    rows = (Metric.CAPTURED_ROWS, Metric.LABELLED_ROWS, Metric.SKIPPED_LINES)
+    loss = (Metric.LABELLED_LOSS, Metric.LOSS_RATIO)
+    return [
+        [
+            _graph(
                 "Largest PSI of a feature (information)", [own_metric(names, Metric.MAX_PSI)], label="PSI"
             ),
-        )
-        dashboard.add_widgets(
             _graph(
                 "Measured loss, and over held-out loss (information)",
-                [own_metric(names, m) for m in (Metric.LABELLED_LOSS, Metric.LOSS_RATIO)],
+                [own_metric(names, m) for m in loss],
                 label="loss per labelled row, ratio",
             ),
+        ],
+        [
             _graph(
                 "Rows captured a day, labelled in the window, lines put aside",
-                [
-                    own_metric(names, m)
-                    for m in (Metric.CAPTURED_ROWS, Metric.LABELLED_ROWS, Metric.SKIPPED_LINES)
-                ],
+                [own_metric(names, m) for m in rows],
                 label="rows",
             ),
-        )
+        ],
+    ]

@@ -1,4 +1,4 @@
-"""Judge the new model on days it has not seen, against the champion; profile what it was trained on."""
+"""Judge the new model on days it has not seen, against the champion; profile what one that passed was trained on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from domain.gate import Objection, decide_gate, with_objections
 from domain.job_settings import BiasSettings, DecisionSettings, GateSettings
-from domain.profile import Profile, profile
 from domain.slices import judge_slices
 from domain.threshold import Threshold, by_cost, by_f_beta
 from training import bias, curves, losses, paths, tables, user
@@ -24,6 +23,7 @@ from training.importance import permutation_importance
 from training.losses import RowLosses
 from training.metrics import model_quality
 from training.page import page
+from training.profile import profile
 from training.reference import reference
 from training.resampling import numbered
 from training.schema import Schema
@@ -57,11 +57,12 @@ def main() -> None:
         "plan": json.loads(paths.processing("plan", "plan.json").read_text(encoding="utf-8")),
     }
     if report["gate"]["passed"]:
-        report["reference"] = reference(schema, train, test, predictions).to_json()
+        known = reference(schema, train, test, predictions)
+        report["reference"] = known.to_json()
+        write("profile.json", profile(schema, train, test, known.answers, predictions).to_json())
     write("report.json", json.dumps(report, indent=1, allow_nan=False) + "\n")
     write("report.html", page(report, measured.report, read_checks()))
     write("bias.json", json.dumps(measured.report, indent=1, allow_nan=False) + "\n")
-    write("profile.json", profile_of(train, schema).to_json())
     print(f"heldout:loss={report['heldout_loss']:.6f}\ngate:passed={int(report['gate']['passed'])}")
 
 
@@ -188,11 +189,6 @@ def summarise(
         "slices": [asdict(one) for one in slices],
         "day_losses": [asdict(day) for day in days],
     }
-
-
-def profile_of(train: pd.DataFrame, schema: Schema) -> Profile:
-    kinds = {feature.name: feature.kind for feature in schema.features}
-    return profile(kinds, list(train[list(kinds)].itertuples(index=False, name=None)))
 
 
 def write(name: str, text: str) -> None:

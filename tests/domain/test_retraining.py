@@ -33,6 +33,7 @@ def verdict(state: RetrainState) -> tuple[str, str]:
         (replace(FREE, mode="advise"), ("advise", "retraining-advise")),
         (replace(FREE, mode="off"), ("suppress", "retraining-off")),
         (replace(FREE, paused=True), ("suppress", "paused")),
+        (replace(FREE, broken=("temp: 100.0% far out of range",)), ("suppress", "invalid-data")),
         (replace(FREE, running="run-1"), ("suppress", "in-flight")),
         (replace(FREE, last_alarm_start=NOON - timedelta(days=13)), ("suppress", "cooldown")),
         (replace(FREE, last_alarm_start=NOON - timedelta(days=15)), ("start", "alarm")),
@@ -45,11 +46,12 @@ def test_each_rule_decides_where_it_alone_holds(state: RetrainState, expected: t
 
 
 def test_the_rules_stand_in_order() -> None:
-    state = RetrainState("off", True, "run-1", NOON, NOON, timedelta(days=14), NOON)
+    state = RetrainState("off", True, "run-1", NOON, NOON, timedelta(days=14), NOON, ("no labels",))
     order = []
     for lift in (
         {"paused": False},
         {"mode": "advise"},
+        {"broken": ()},
         {"running": None},
         {"last_alarm_start": None, "champion_since": None},
         {"mode": "on"},
@@ -57,7 +59,15 @@ def test_the_rules_stand_in_order() -> None:
     ):
         order.append(verdict(state)[1])
         state = replace(state, **lift)
-    assert order == ["paused", "retraining-off", "in-flight", "cooldown", "retraining-advise", "alarm"]
+    assert order == [
+        "paused",
+        "retraining-off",
+        "invalid-data",
+        "in-flight",
+        "cooldown",
+        "retraining-advise",
+        "alarm",
+    ]
 
 
 def test_the_cooldown_is_over_on_its_last_second() -> None:

@@ -7,7 +7,10 @@ own; the account around them is left out, so that twenty draws take minutes.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a process a core
 
@@ -16,8 +19,12 @@ import pandas as pd
 
 from benchmarks.process import ROOT
 from benchmarks.results import Claim
-from config.schema import Config, load
+from config.schema import Config, Monitoring, load
+from domain.drift.counts import count
 from domain.drift.loss_watch import loss_evidence
+from domain.drift.profile import Profile, day_signals
+from domain.drift.rows import batch
+from domain.drift.traffic_watch import TrafficWatch
 from domain.loss import LossDay
 from rehearsal.scenarios.load import STANDARD, find
 from rehearsal.scenarios.table_changes import dealt
@@ -26,29 +33,50 @@ DRAWS = 20
 ALLOWED = 1
 """One draw in twenty: what a false-alarm rate of 5% a season would allow."""
 AT_ONCE = 2
+ALARMS = ("loss", "traffic")
 
 
 def measure() -> list[Claim]:
     with ProcessPoolExecutor(AT_ONCE) as pool:
         highest = list(pool.map(highest_evidence, range(1, DRAWS + 1)))
-    claim = f"no more than {ALLOWED} of {DRAWS} seasons of shuffled days raises the loss alarm"
-    return [
-        Claim(claim, sum(level >= 1 for level in highest), ALLOWED, "a rate of 5%", "seasons"),
-        Claim(
-            "the highest evidence of all of them", round(max(highest), 2), 1, "threshold", "of the threshold"
-        ),
-    ]
+    return [claim for i, alarm in enumerate(ALARMS) for claim in _claims(alarm, [one[i] for one in highest])]
 
 
-def highest_evidence(seed: int) -> float:
-    """The highest LossEvidence of a season whose days the seed deals out; from 1 on a run would start."""
+def _claims(alarm: str, highest: list[float]) -> Iterator[Claim]:
+    claim = f"no more than {ALLOWED} of {DRAWS} seasons of shuffled days raises the {alarm} alarm"
+    yield Claim(claim, sum(level >= 1 for level in highest), ALLOWED, "a rate of 5%", "seasons")
+    what = f"the highest evidence of all of them on {alarm}"
+    yield Claim(what, round(max(highest), 2), 1, "threshold", "of the threshold")
+
+
+def highest_evidence(seed: int) -> tuple[float, float]:
+    """The highest LossEvidence and TrafficEvidence of a season whose days the seed deals out; from 1 on it alarms."""
     config, season = load(ROOT / "config" / "dev.yaml"), find(STANDARD).file
     start, end = (f"{instant:%Y-%m-%d}" for instant in (season.start, season.end))
-    reference, live = _seen(_table(seed), start, end, config)
-    watch = config.monitoring
+    seen = _seen(_table(seed), start, end, config)
+    return _of_loss(seen, config.monitoring), _of_traffic(seen, config.monitoring)
+
+
+def _of_traffic(seen: Seen, watch: Monitoring) -> float:
+    from training import tables
+
+    profile, schema = seen.profile, seen.schema
+    traffic = TrafficWatch(profile, watch.min_rows, watch.false_alarms_per_year)
+    of_day = pd.Series(seen.answers, index=seen.played.index)
+    live = []
+    for day, rows in seen.played.groupby(np.array(tables.days(seen.played, schema))):
+        columns = {name: rows[name].tolist() for name in schema.names}
+        cells = batch(profile.training.grids, columns, of_day[rows.index].to_numpy())
+        live.append(day_signals(profile.training, str(day), count(profile.training.grids, cells)))
+    found = (traffic.evidence(live[: number + 1]) for number in range(len(live)))
+    return max(one.level for families in found for one in families)
+
+
+def _of_loss(seen: Seen, watch: Monitoring) -> float:
+    live = seen.lost
     return max(
         loss_evidence(
-            reference,
+            seen.reference,
             live[: count + 1],
             min_rows=watch.min_rows,
             false_alarms_per_year=watch.false_alarms_per_year,
@@ -67,11 +95,21 @@ def _table(seed: int) -> pd.DataFrame:
     return table.sort_values("event_time", kind="stable").reset_index(drop=True)
 
 
-def _seen(
-    table: pd.DataFrame, start: str, end: str, config: Config
-) -> tuple[tuple[LossDay, ...], list[LossDay]]:
-    """The reference that the first model brings along, and the season's days as it loses on them."""
+@dataclass(frozen=True)
+class Seen:
+    """What the first model brings along, and the season as it answers it."""
+
+    schema: Any
+    reference: tuple[LossDay, ...]
+    profile: Profile
+    played: pd.DataFrame
+    answers: np.ndarray
+    lost: list[LossDay]
+
+
+def _seen(table: pd.DataFrame, start: str, end: str, config: Config) -> Seen:
     from training import fitting, reference, tables, user  # late: each process has its own
+    from training.profile import profile
 
     schema = user.schema()
     day = table[schema.time].str[:10]
@@ -84,4 +122,7 @@ def _seen(
 
     known = reference.reference(schema, train, test, answers(test))
     played = table[(day >= start) & (day < end)]
-    return known.days, reference.day_losses(schema, played, answers(played))
+    said = answers(played)
+    lost = reference.day_losses(schema, played, said)
+    brought = profile(schema, train, test, known.answers, answers(test))
+    return Seen(schema, known.days, brought, played, said, lost)

@@ -22,6 +22,8 @@ from domain.names import Names
 NEVER_DEPLOYED = "REVIEW_IN_PROGRESS"
 REFUSED = 3
 """Exit code of a question whose answer is no."""
+WATCHED_ALARMS = ("invalid", "traffic")
+"""What `explain` tells of the last check instead of a decision."""
 AT_REST = REFUSED
 """Exit code of `busy` where there is nothing to wait for."""
 
@@ -62,6 +64,11 @@ def _status(args: argparse.Namespace, config: Config) -> int:
 
 def _explain(args: argparse.Namespace, config: Config) -> int:
     source = _source(args, config)
+    if args.what in WATCHED_ALARMS:  # no decision hangs on these
+        watched = show.watched(source.bodies)
+        lines = show.watched_lines(watched) or ["nothing was checked yet since the last release"]
+        print(json.dumps(watched, indent=1) if args.json else "\n".join(lines))
+        return 0
     decisions = source.bodies("DECISION")
     if args.what and args.what.isdecimal():
         return _explain_model(args, source, decisions)

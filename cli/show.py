@@ -23,8 +23,17 @@ def status(bodies: Bodies) -> dict[str, Any]:
         "running": [run["plan"]["run_id"] for run in bodies("RUN") if run["status"] != "SETTLED"],
         "paused": bool(control and control[0]["paused"]),
         "snapshot": snapshots[0] if snapshots else None,
+        "watched": watched(bodies),
         "last_decision": decisions[-1] if decisions else None,
     }
+
+
+def watched(bodies: Bodies) -> dict[str, Any] | None:
+    """What the last daily check found of the live model's data and traffic; None before there was one."""
+    live, last = bodies("CHAMPION")[:1], bodies("WATCH")[-1:]
+    if not live or not last or last[0]["release_id"] != live[0]["release_id"]:
+        return None
+    return {name: last[0].get(name, []) for name in ("day", "rows", "invalid", "labels", "traffic")}
 
 
 def status_text(status: dict[str, Any]) -> str:
@@ -44,6 +53,7 @@ def status_text(status: dict[str, Any]) -> str:
             f"waiting    {model_stamp(one['package_arn'])} since {one['since']}: {one['because']}"
             for one in status["waiting"]
         ),
+        *watched_lines(status["watched"]),
         f"paused     {'yes' if status['paused'] else 'no'}",
     ]
     if last:
@@ -51,6 +61,21 @@ def status_text(status: dict[str, Any]) -> str:
             f"last       {last['at']} {last['kind']} {last['verdict']}: {'; '.join(last['reasons'])}"
         )
     return "\n".join(lines)
+
+
+def watched_lines(watched: dict[str, Any] | None) -> list[str]:
+    """Evidence that traffic changed, what carries it where it alarms, and what is broken, a line each."""
+    if watched is None:
+        return []
+    families = watched["traffic"]
+    levels = ", ".join(f"{one['family']} {one['level']:.2f} of 1" for one in families if not one["young"])
+    lines = [f"traffic    {watched['day']}, {watched['rows']:,} rows: {levels or 'nothing can alarm yet'}"]
+    lines += sorted({f"young      {one['young']}" for one in families if one["young"]})
+    for one in families:
+        if one["level"] >= 1:
+            carried = (f"{c['signal']} since {c['since']} ({c['share']:.0%})" for c in one["carriers"])
+            lines.append(f"changed    {', '.join(carried)}")
+    return lines + [f"broken     {why}" for why in (*watched["invalid"], *watched["labels"])]
 
 
 def _held(held: dict[str, Any] | None) -> list[str]:

@@ -101,9 +101,9 @@ class Prices(Part):
 
 class Monitoring(Part):
     false_alarms_per_year: Annotated[float, Field(gt=0, le=366)] = 1
-    """How many alarms a year without a change are accepted; the threshold of the evidence follows from it."""
+    """How many alarms a year without a change are accepted, on loss and on traffic each; thresholds follow from it."""
     min_rows: Annotated[int, Field(ge=1)] = 100
-    """Labelled rows that a day needs to be judged; one with fewer waits for the next."""
+    """Labelled rows that a day needs to be judged; one with fewer waits for the next. Captured rows for its traffic."""
     label_delay_days: Annotated[int, Field(ge=0, le=60)] = 1
     """A day is judged so many days later; labels that come after that are counted then."""
     window_days: Annotated[int, Field(ge=1, le=90)] = 14

@@ -36,3 +36,12 @@ def outcome(task: str, classes: Sequence[str], label: str) -> float:
     if "_" in label or not label.isascii():  # a number to Python, not to a table's reader
         raise ValueError(f"got {label!r}, expected a number")
     return float(label)
+
+
+def score(answer: float | Sequence[float]) -> float:
+    """What the watch counts of an answer: the number itself, or the place of the likeliest class, of equals the first.
+
+    >>> score(0.25), score((0.2, 0.5, 0.3))
+    (0.25, 1.0)
+    """
+    return float(answer) if isinstance(answer, int | float) else float(answer.index(max(answer)))

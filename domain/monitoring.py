@@ -83,23 +83,86 @@ def without_reference(days: int) -> LossEvidence:
 
 
 @dataclass(frozen=True)
+class Carrier:
+    """A signal that carries evidence: its share of all of it, and the first day that it counts from."""
+
+    feature: str
+    signal: str
+    share: float
+    since: str
+
+
+@dataclass(frozen=True)
+class TrafficEvidence:
+    """That traffic is no longer as in training, of one family: `level` is 0 without any and 1 where it alarms."""
+
+    family: str
+    level: float
+    threshold: float | None
+    windows: int
+    """Days of the live model."""
+    reference_windows: int
+    carriers: tuple[Carrier, ...]
+    young: str = ""
+    """Why nothing can alarm yet; empty otherwise."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """How much one feature differs, for people. `largest_gap` is the Kolmogorov-Smirnov distance of a number, the
+    greatest change of a category's share; `wasserstein` is in standard deviations of training, None of a category."""
+
+    feature: str
+    psi: float
+    largest_gap: float
+    wasserstein: float | None
+
+
+@dataclass(frozen=True)
 class Traffic:
-    """One day of captured traffic, counted."""
+    """One day of captured traffic, counted. `effects` has the greatest PSI first."""
 
     day: str
     rows: int
     skipped_lines: int
-    psi: Mapping[str, float]
+    effects: tuple[Effect, ...] = ()
+    invalid: tuple[str, ...] = ()
+    """Why its data, or the newest labels, are broken, a sentence each."""
+    evidence: tuple[TrafficEvidence, ...] = ()
+
+
+OLD_PROFILE = (
+    "its package brought no days of training, so nothing alarms; the next one does: ./tideline retrain"
+)
+WITHOUT_PROFILE = tuple(
+    TrafficEvidence(family, 0.0, None, 0, 0, (), OLD_PROFILE) for family in ("features", "predictions")
+)
+"""Of a model that an earlier Tideline made."""
+
+
+def broken_data(watched: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """What is broken on the last of the days that `check_drift` kept in the ledger, traffic or labels.
+
+    >>> broken_data([{"invalid": ["dest: 2.0% unseen"], "broken": False, "labels": []}])
+    ()
+    """
+    if not watched:
+        return ()
+    last = watched[-1]
+    return (*(last["invalid"] if last["broken"] else ()), *last["labels"])
 
 
 def metrics(window: LossWindow | None, evidence: LossEvidence | None, traffic: Traffic) -> dict[str, float]:
     """What is published: a few aggregates, since each custom metric costs; per-feature values go to the report."""
     values: dict[str, float] = {
+        Metric.INVALID_DATA: len(traffic.invalid),
         Metric.CAPTURED_ROWS: traffic.rows,
         Metric.SKIPPED_LINES: traffic.skipped_lines,
     }
-    if traffic.psi:
-        values[Metric.MAX_PSI] = max(traffic.psi.values())
+    if traffic.evidence:
+        values[Metric.TRAFFIC_EVIDENCE] = max(one.level for one in traffic.evidence)
+    if traffic.effects:
+        values[Metric.MAX_PSI] = max(effect.psi for effect in traffic.effects)
     if evidence:
         values[Metric.LOSS_EVIDENCE] = evidence.level
     if window:
@@ -117,9 +180,15 @@ def report(window: LossWindow | None, evidence: LossEvidence | None, traffic: Tr
         "day": traffic.day,
         "captured_rows": traffic.rows,
         "skipped_lines": traffic.skipped_lines,
-        "psi": {
-            name: round(value, 6) for name, value in sorted(traffic.psi.items(), key=lambda item: -item[1])
-        },
+        "invalid": list(traffic.invalid),
+        "traffic": [asdict(one) for one in traffic.evidence],
+        "effects": [
+            {
+                name: round(value, 6) if isinstance(value, float) else value
+                for name, value in asdict(one).items()
+            }
+            for one in traffic.effects
+        ],
     }
     if window:
         body["loss"] = {

@@ -34,6 +34,8 @@ WITHOUT_WHEELS = "TIDELINE_WITHOUT_WHEELS"
 class Metric:
     """What the code publishes under METRIC_NAMESPACE, each with the one dimension DEPLOYMENT_DIMENSION."""
 
+    INVALID_DATA = "InvalidData"
+    TRAFFIC_EVIDENCE = "TrafficEvidence"
     LOSS_EVIDENCE = "LossEvidence"
     LOSS_RATIO = "LossRatio"
     LABELLED_LOSS = "LabelledLoss"
@@ -44,6 +46,8 @@ class Metric:
 
 
 METRIC_UNITS = {
+    Metric.INVALID_DATA: "Count",
+    Metric.TRAFFIC_EVIDENCE: "None",
     Metric.LOSS_EVIDENCE: "None",
     Metric.LOSS_RATIO: "None",
     Metric.LABELLED_LOSS: "None",

@@ -93,6 +93,7 @@ def _retrain(then: Body, rules: Rules) -> Decision:
         now=utc(inputs["decided_at"]),
         past=_past(inputs),
         limits=rules.limits,
+        broken=tuple(inputs.get("broken", ())),
     )
     return decide_retrain(alarm, state)
 

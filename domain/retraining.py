@@ -87,6 +87,8 @@ class RetrainState:
     now: datetime
     past: PastRuns = PastRuns()
     limits: Limits = Limits()
+    broken: tuple[str, ...] = ()
+    """What is broken in the live model's newest data, if it is more than values that are new."""
 
     @property
     def last_alarm_start(self) -> datetime | None:
@@ -122,6 +124,7 @@ def decide_retrain(alarm: AlarmFired, state: RetrainState) -> Decision:
         "useless": state.past.useless,
         "new_rows": state.past.new_rows,
         "limits": asdict(state.limits),
+        "broken": list(state.broken),
     }
 
     def decided(verdict: str, rule: str, reason: str) -> Decision:
@@ -133,6 +136,8 @@ def decide_retrain(alarm: AlarmFired, state: RetrainState) -> Decision:
         )
     if state.mode == "off":
         return decided("suppress", "retraining-off", "the config says retraining: off")
+    if state.broken:
+        return decided("suppress", "invalid-data", f"the newest data are broken: {'; '.join(state.broken)}")
     if state.running:
         return decided("suppress", "in-flight", f"training run {state.running} is still going")
     if state.past.useless >= state.limits.useless_runs:
@@ -141,9 +146,6 @@ def decide_retrain(alarm: AlarmFired, state: RetrainState) -> Decision:
         return decided("suppress", "cooldown", cooling)
     if capped := _capped(state):
         return decided("suppress", *capped)
-    if state.past.new_rows is not None and state.past.new_rows < state.limits.new_rows:
-        said = f"{counted(state.past.new_rows, 'row')} since the last run; {state.limits.new_rows} are wanted"
-        return decided("suppress", "too-few-new-rows", said)
     if state.mode == "advise":
         return decided("advise", "retraining-advise", "the config says retraining: advise; a person decides")
     return decided("start", "alarm", f"{alarm.alarm_name} is in ALARM and nothing speaks against a run")
@@ -171,7 +173,7 @@ def _broken(state: RetrainState) -> str:
 
 
 def _capped(state: RetrainState) -> tuple[str, str] | None:
-    """The rule and its reason, if a cap is reached."""
+    """The rule and its reason, if a cap is reached or there is hardly anything new."""
     caps = (
         ("daily-cap", DAY, state.limits.runs_per_day, "24 hours"),
         ("monthly-cap", MONTH, state.limits.runs_per_month, "30 days"),
@@ -180,4 +182,7 @@ def _capped(state: RetrainState) -> tuple[str, str] | None:
         found = sum(at > state.now - span for at in state.past.starts)
         if found >= most:
             return rule, f"{counted(found, 'run')} for alarms within {said}; {most} are allowed"
+    new, wanted = state.past.new_rows, state.limits.new_rows
+    if new is not None and new < wanted:
+        return "too-few-new-rows", f"{counted(new, 'row')} since the last run; {wanted} are wanted"
     return None

@@ -16,11 +16,13 @@ from typing import Any
 from domain.capture import Answered, Exchange, Truth
 from domain.classes import outcome
 from domain.events import iso
-from domain.loss import LossDay, by_day, row_loss_day
+from domain.labels import LabelDay, label_days
+from domain.loss import LossDay, by_day, micro_loss, row_loss_day
 from domain.names import Prefix
 
-FORMATS = (1, 2)
-"""Those that this code reads; it writes the last. In the first a loss was summed by the day of the labels."""
+FORMATS = (1, 2, 3)
+"""Those that this code reads; it writes the last. In the first a loss was summed by the day of the labels; the second
+said nothing of the labels themselves."""
 META_COLUMNS = ("_inference_id", "_row", "_model", "_prediction")
 """What the join adds to a part; training reads columns by name and takes none of these."""
 
@@ -62,6 +64,8 @@ class Manifest:
     label_files: tuple[str, ...] = ()
     unmatched_labels: int = 0
     skipped_lines: int = 0
+    labels: Mapping[str, tuple[LabelDay, ...]] = field(default_factory=dict)
+    """Per model stamp, what its labels were like by day of the requests that it answered."""
 
     @property
     def id(self) -> str:
@@ -83,6 +87,7 @@ class Manifest:
     def to_json(self) -> str:
         body = {"format": FORMATS[-1], "id": self.id, "rows": self.rows, **asdict(self)}
         body["parts"] = [{**asdict(part), "loss": _told(part.loss)} for part in self.parts]
+        body["labels"] = _told(self.labels)
         return json.dumps(body, sort_keys=True, indent=1)
 
     def to_download(self, bucket: str) -> str:
@@ -108,6 +113,9 @@ class Manifest:
             label_files=tuple(raw["label_files"]),
             unmatched_labels=raw["unmatched_labels"],
             skipped_lines=raw["skipped_lines"],
+            labels={
+                model: tuple(LabelDay(*day) for day in days) for model, days in raw.get("labels", {}).items()
+            },
         )
 
 
@@ -121,29 +129,33 @@ def _losses_of_the_first_format(part: Mapping[str, Any]) -> dict[str, tuple[Loss
     return {model: (LossDay(day, rows, micro, 0),) for model, (rows, micro) in part["loss"].items()}
 
 
-def _told(loss: Mapping[str, tuple[LossDay, ...]]) -> dict[str, list[list[Any]]]:
-    return {model: [day.to_list() for day in days] for model, days in loss.items()}
+def _told(by_model: Mapping[str, Sequence[LossDay | LabelDay]]) -> dict[str, list[list[Any]]]:
+    return {model: [day.to_list() for day in days] for model, days in by_model.items()}
 
 
 @dataclass(frozen=True)
 class Joined:
-    """Captured rows that got their label, as table rows, and what they say of each model's loss."""
+    """Captured rows that got their label, as table rows, and what they say of each model's loss and labels."""
 
     rows: tuple[tuple[str, ...], ...]
     loss: Mapping[str, tuple[LossDay, ...]]
+    labels: Mapping[str, tuple[LabelDay, ...]]
     unmatched: int
-    bad_labels: int
+
+    @property
+    def bad_labels(self) -> int:
+        return sum(day.unusable for days in self.labels.values() for day in days)
 
 
 def table_columns(schema: Schema) -> tuple[str, ...]:
     return (schema.time, *schema.features, schema.target, *META_COLUMNS)
 
 
-def _loss(schema: Schema, exchange: Exchange, row: int, label: str) -> LossDay | None:
-    """The row's loss, or None where the label is none or is not one of this task."""
+def _judged(schema: Schema, answer: Answered, label: str, day: str) -> tuple[float, LossDay] | None:
+    """What the label means and the row's loss, or None where it is none or is not one of this task."""
     try:
         target = outcome(schema.task, schema.classes, label)
-        return row_loss_day(schema.task, f"{exchange.at:%Y-%m-%d}", exchange.predictions[row], target)
+        return target, row_loss_day(schema.task, day, answer, target)
     except (ValueError, OverflowError):  # round() of a loss that is not finite
         return None
 
@@ -183,7 +195,8 @@ def join(
     known = _last_answers(exchanges)
     rows: list[tuple[str, ...]] = []
     losses: dict[str, list[LossDay]] = defaultdict(list)
-    unmatched = bad = 0
+    judged: dict[str, list[LabelDay]] = defaultdict(list)
+    unmatched = 0
     for truth in {truth.inference_id: truth for truth in truths}.values():
         exchange = known.get(truth.inference_id)
         labels = _labels(truth, len(exchange.rows) if exchange else 0)
@@ -195,15 +208,29 @@ def join(
         ):
             if (exchange.inference_id, str(i)) in taken:
                 continue
-            loss = _loss(schema, exchange, i, label)
-            if loss is None:
-                bad += label != ""
+            if not label:
                 continue
+            day = f"{exchange.at:%Y-%m-%d}"
+            found = _judged(schema, prediction, label, day)
+            if found is None:
+                judged[exchange.model].append(LabelDay(day, 0, 1, 0))
+                continue
+            target, loss = found
+            judged[exchange.model].append(LabelDay(day, 1, 0, micro_loss(abs(target))))
             meta = (exchange.inference_id, str(i), exchange.model, _told_prediction(prediction))
             rows.append((iso(exchange.at), *cells, label, *meta))
             losses[exchange.model].append(loss)
     loss_by_model = {model: tuple(by_day(found)) for model, found in sorted(losses.items())}
-    return Joined(tuple(sorted(rows)), loss_by_model, unmatched, bad)
+    labels_by_model = {model: label_days(found) for model, found in sorted(judged.items())}
+    return Joined(tuple(sorted(rows)), loss_by_model, labels_by_model, unmatched)
+
+
+def merged_labels(
+    some: Mapping[str, tuple[LabelDay, ...]], more: Mapping[str, tuple[LabelDay, ...]]
+) -> dict[str, tuple[LabelDay, ...]]:
+    """Both together, by model and day."""
+    models = sorted({*some, *more})
+    return {model: label_days((*some.get(model, ()), *more.get(model, ()))) for model in models}
 
 
 def encode_part(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:

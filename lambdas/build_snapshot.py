@@ -22,6 +22,7 @@ from domain.snapshot import (
     encode_part,
     join,
     joined_rows,
+    merged_labels,
     part_key,
     table_columns,
 )
@@ -67,12 +68,13 @@ class Builder:
         schema = self._schema()
         added: list[Part] = []
         taken = self._joined(previous)
-        unmatched = skipped = 0
+        unmatched, skipped, labels = 0, 0, previous.labels
         for day in sorted({_day_of(key) for key in fresh}):
             truths, bad_lines = self._truths([key for key in fresh if _day_of(key) == day])
             joined = join(self._exchanges(day, schema), truths, schema, taken=taken)
             unmatched += joined.unmatched
             skipped += bad_lines + joined.bad_labels
+            labels = merged_labels(labels, joined.labels)
             if joined.rows:
                 body = encode_part(table_columns(schema), joined.rows)
                 added.append(self._keep(body, time=schema.time, label_day=day, loss=joined.loss)[0])
@@ -85,6 +87,7 @@ class Builder:
             label_files=tuple(files),
             unmatched_labels=previous.unmatched_labels + unmatched,
             skipped_lines=previous.skipped_lines + skipped,
+            labels=labels,
         )
 
     def read_manifest(self, snapshot_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -58,6 +59,15 @@ class Ledger(Table):
 
     def set_latest_snapshot(self, body: dict[str, Any]) -> None:
         self._put("SNAPSHOT", "latest", body)
+
+    # the watch -----------------------------------------------------------------------------------------------
+    def watched(self, release_id: str) -> list[dict[str, Any]]:
+        """The days of a release that `check_drift` has counted, in order."""
+        return [json.loads(found["body"]["S"]) for found in self._query("WATCH", prefix=f"{release_id}#")]
+
+    def keep_watched(self, release_id: str, body: dict[str, Any]) -> None:
+        """Keep what a day came to; counted again it is the same day."""
+        self._put("WATCH", f"{release_id}#{body['day']}", body)
 
     # training runs -------------------------------------------------------------------------------------------
     def running(self, now: datetime) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from domain.decision import Decision
 from domain.events import AlarmFired, is_scheduled, iso, parse_alarm, utc
+from domain.monitoring import broken_data
 from domain.retraining import BREAKER, Limits, RetrainState, decide_retrain, incident_id, past_runs
 from domain.settings import RetrainSettings
 from domain.training_run import Request
@@ -92,6 +93,7 @@ def _state(settings: RetrainSettings, ledger: Ledger, now: datetime) -> RetrainS
             settings.useless_runs,
             settings.new_rows,
         ),
+        broken=broken_data(ledger.watched(champion.release_id)) if champion else (),
     )
 
 

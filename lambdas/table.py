@@ -40,11 +40,13 @@ class Table:
             return False
         return True
 
-    def _query(self, pk: str) -> Iterator[dict[str, Any]]:
+    def _query(self, pk: str, *, prefix: str = "") -> Iterator[dict[str, Any]]:
+        """The items of a partition whose sort key begins with `prefix`, in order."""
+        wanted = {":pk": {"S": pk}} | ({":sk": {"S": prefix}} if prefix else {})
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": pk}},
+            KeyConditionExpression="pk = :pk" + (" AND begins_with(sk, :sk)" if prefix else ""),
+            ExpressionAttributeValues=wanted,
             ConsistentRead=True,
         )
         for page in pages:

@@ -21,7 +21,10 @@ SHOWN = Duration.days(28)
 MINUTE, HOUR, DAY = Duration.minutes(1), Duration.hours(1), Duration.days(1)
 MICROSECONDS_IN_A_MILLISECOND, MILLISECONDS_IN_A_MINUTE = 1_000, 60_000
 RED_AT = cloudwatch.Color.RED
-RUNBOOKS = ("loss", "silence", "5xx", "rollback", "dead-letters", "delivery")
+RUNBOOKS = (
+    *("loss", "invalid", "traffic", "silence", "heartbeat", "5xx"),
+    *("signature", "rollback", "dead-letters", "delivery"),
+)
 
 
 class Dashboard(Construct):
@@ -161,27 +164,34 @@ class Dashboard(Construct):
         self._row(
             "Drift",
             _graph(
-                "Evidence that the model got worse",
-                self._own(Metric.LOSS_EVIDENCE),
+                "Evidence that the model got worse, and that its traffic changed",
+                self._own(Metric.LOSS_EVIDENCE, Metric.TRAFFIC_EVIDENCE),
                 label="evidence, as a share of the threshold",
-                line=(1, f"the alarm; {rate:g} false a year as stated"),
+                line=(1, f"the alarm; {rate:g} false a year as stated, of each"),
             ),
+            _graph(
+                "Broken data: what is wrong with yesterday's traffic or the newest labels",
+                self._own(Metric.INVALID_DATA),
+                label="faults",
+                line=(1, "the alarm"),
+            ),
+        )
+        self.dashboard.add_widgets(
             _graph("Largest PSI of a feature (information)", self._own(Metric.MAX_PSI), label="PSI"),
+            _graph(
+                "Rows captured a day, labelled in the window, lines put aside",
+                self._own(Metric.CAPTURED_ROWS, Metric.LABELLED_ROWS, Metric.SKIPPED_LINES),
+                label="rows",
+            ),
         )
 
     def _quality(self) -> None:
         self._row(
             "Quality",
             _graph(
-                "Measured loss, and over held-out loss (information)",
-                self._own(Metric.LABELLED_LOSS, Metric.LOSS_RATIO),
-                label="loss per labelled row, ratio",
+                "Measured loss (information)", self._own(Metric.LABELLED_LOSS), label="loss per labelled row"
             ),
-            _graph(
-                "Rows captured a day, labelled in the window, lines put aside",
-                self._own(Metric.CAPTURED_ROWS, Metric.LABELLED_ROWS, Metric.SKIPPED_LINES),
-                label="rows",
-            ),
+            _graph("Measured over held-out loss (information)", self._own(Metric.LOSS_RATIO), label="ratio"),
         )
 
     def _loop(self) -> None:

@@ -19,8 +19,10 @@ from stacks.people import people_topic
 from stacks.permissions import allow_metrics
 from stacks.storage import StorageStack
 
-ALARMS = ("loss", "silence", "5xx")
+ALARMS = ("loss", "invalid", "traffic", "silence", "heartbeat", "5xx")
 """How the names of its alarms end."""
+HEARTBEAT_HOURS = 26
+"""A day between two checks, an hour for the check itself and one for its datum."""
 
 
 class MonitoringStack(Stack):
@@ -33,7 +35,11 @@ class MonitoringStack(Stack):
         self.topic = people_topic(self, storage.key, config.notify_email)
         self.check_drift = self._check_drift()
         self.loss_alarm = self._loss_alarm()
-        for alarm in (self.loss_alarm, self._silence_alarm(), self._errors_alarm()):
+        alarms = [
+            *(self.loss_alarm, self._invalid_alarm(), self._traffic_alarm()),
+            *(self._silence_alarm(), self._heartbeat_alarm(), self._errors_alarm()),
+        ]
+        for alarm in alarms:
             alarm.add_alarm_action(actions.SnsAction(self.topic))
 
     @property
@@ -75,18 +81,31 @@ class MonitoringStack(Stack):
             ],
         )
         function.allow(["s3:PutObject"], [storage.artefacts.arn_for_objects(f"{Prefix.MONITOR}*")])
-        function.allow(["dynamodb:GetItem"], [storage.ledger.table_arn])
+        function.allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], [storage.ledger.table_arn])
         allow_metrics(function.role, METRIC_NAMESPACE)
         function.run_daily(
             "Measure the live model on the labels that came", hour_utc=monitoring.check_hour_utc, minute=0
         )
         return function
 
-    def _loss_alarm(self) -> cloudwatch.Alarm:
-        rate = self.config.monitoring.false_alarms_per_year
+    def _daily_alarm(self, construct_id: str, metric: str, **kwargs: Any) -> cloudwatch.Alarm:
+        """Red from 1 on. There is one value a day: between two of them the alarm keeps its state."""
         return cloudwatch.Alarm(
             self,
+            construct_id,
+            metric=own_metric(self.names, metric),
+            threshold=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            evaluation_periods=1,
+            treat_missing_data=cloudwatch.TreatMissingData.IGNORE,
+            **kwargs,
+        )
+
+    def _loss_alarm(self) -> cloudwatch.Alarm:
+        rate = self.config.monitoring.false_alarms_per_year
+        return self._daily_alarm(
             "Loss",
+            Metric.LOSS_EVIDENCE,
             alarm_name=f"{self.names.deployment}-loss",
             alarm_description=(
                 "The live model loses more on labelled traffic than its training and its own answers led to expect, "
@@ -94,12 +113,49 @@ class MonitoringStack(Stack):
                 "anew: `retrain` decides, the gate judges the new model. Look first whether labels and features are "
                 "sound. Runbook: docs/runbooks/loss.md"
             ),
-            metric=own_metric(self.names, Metric.LOSS_EVIDENCE),
-            threshold=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            evaluation_periods=1,
-            # One value a day: between two of them the alarm keeps its state.
-            treat_missing_data=cloudwatch.TreatMissingData.IGNORE,
+        )
+
+    def _invalid_alarm(self) -> cloudwatch.Alarm:
+        return self._daily_alarm(
+            "Invalid",
+            Metric.INVALID_DATA,
+            alarm_name=f"{self.names.deployment}-invalid",
+            alarm_description=(
+                "Yesterday's traffic or the newest labels cannot be right: cells are missing, unreadable, far out of "
+                "range or never seen in training, or labels are none. What is broken: ./tideline status. No model is "
+                "trained on it by itself; mend the source. Runbook: docs/runbooks/invalid.md"
+            ),
+        )
+
+    def _traffic_alarm(self) -> cloudwatch.Alarm:
+        rate = self.config.monitoring.false_alarms_per_year
+        return self._daily_alarm(
+            "Traffic",
+            Metric.TRAFFIC_EVIDENCE,
+            alarm_name=f"{self.names.deployment}-traffic",
+            alarm_description=(
+                "Features or answers of the live model's traffic are no longer as on the days that it was trained "
+                f"on; without any change that is said {rate:g} times a year at most. Which ones, and since when: "
+                "./tideline status. Most such changes harm nobody, so nothing starts. "
+                "Runbook: docs/runbooks/traffic.md"
+            ),
+        )
+
+    def _heartbeat_alarm(self) -> cloudwatch.Alarm:
+        return cloudwatch.Alarm(
+            self,
+            "Heartbeat",
+            alarm_name=f"{self.names.deployment}-heartbeat",
+            alarm_description=(
+                f"No daily check has run for {HEARTBEAT_HOURS} hours, so nothing is watched: no other alarm of this "
+                "model can be believed. Runbook: docs/runbooks/heartbeat.md"
+            ),
+            # Each check publishes it, whatever it found: only that it is missing counts.
+            metric=own_metric(self.names, Metric.INVALID_DATA),
+            threshold=0,
+            comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            evaluation_periods=HEARTBEAT_HOURS,
+            treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
         )
 
     def _silence_alarm(self) -> cloudwatch.Alarm:

@@ -1,4 +1,4 @@
-"""Judge the new model on days it has not seen, against the champion; profile what it was trained on."""
+"""Judge the new model on days it has not seen, against the champion; profile what one that passed was trained on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from domain.archive import Digest, inspect
 from domain.gate import Objection, decide_gate, with_objections
 from domain.job_settings import BiasSettings, DecisionSettings, ExplainSettings, GateSettings
 from domain.manifest import MODEL_FILES
-from domain.profile import Profile, profile
 from domain.slices import judge_slices
 from domain.threshold import Threshold, by_cost, by_f_beta
 from training import bias, curves, losses, paths, tables, user
@@ -29,6 +28,7 @@ from training.losses import RowLosses
 from training.metrics import model_quality
 from training.multiclass import multiclass_quality
 from training.page import page
+from training.profile import profile
 from training.reference import reference
 from training.resampling import numbered
 from training.schema import Schema
@@ -66,11 +66,14 @@ def main() -> None:
         "plan": json.loads(paths.processing("plan", "plan.json").read_text(encoding="utf-8")),
         "artefact": artefact(archive),
     }
+    watched: dict[str, str] = {}
     if report["gate"]["passed"]:
-        report["reference"] = reference(schema, train, test, predictions).to_json()
+        known = reference(schema, train, test, predictions)
+        report["reference"] = known.to_json()
+        watched = {"profile.json": profile(schema, train, test, known.answers, predictions).to_json()}
     evidence = {
+        **watched,
         "bias.json": json.dumps(measured.report, indent=1, allow_nan=False) + "\n",
-        "profile.json": profile_of(train, schema).to_json(),
         "report.html": page(report, measured.report, read_checks()),
     }
     report["evidence"] = {name: Digest.of(text.encode()).sha256 for name, text in evidence.items()}
@@ -242,13 +245,6 @@ def summarise(
         "slices": [asdict(one) for one in slices],
         "day_losses": [asdict(day) for day in days],
     }
-
-
-def profile_of(train: pd.DataFrame, schema: Schema) -> Profile:
-    kinds = {feature.name: feature.kind for feature in schema.features}
-    # pandas hands out text one by one, a list at once
-    columns = (train[name].to_numpy(dtype=object).tolist() for name in kinds)
-    return profile(kinds, list(zip(*columns, strict=True)))
 
 
 def write(name: str, text: str) -> None:

@@ -6,7 +6,7 @@ too few: of a run that an alarm started they are the very days that raised it, a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from domain.drift.detector import DAYS_OF_REFERENCE
-from domain.loss import LossDay, by_day, row_loss_day
+from domain.labels import LabelDay, label_days
+from domain.loss import LossDay, by_day, micro_loss, row_loss_day
 from training import tables
 from training.errors import Refused
 from training.fitting import fit, predict
@@ -29,31 +30,49 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Reference:
-    """`days` in order; `without` says why the days of training are not among them, or is empty."""
+    """`days` in order; `labels` are of the days of training and of the held-out ones.
+
+    `without` says why the days of training are not among the days, or is empty. `answers` are those to the rows of
+    training, each of a model without its day; None where there are none.
+    """
 
     days: tuple[LossDay, ...]
     without: str = ""
+    labels: tuple[LabelDay, ...] = ()
+    answers: Vector | None = field(default=None, compare=False)
 
     def to_json(self) -> dict[str, Any]:
-        return {"days": [day.to_list() for day in self.days], "without": self.without}
+        return {
+            "days": [day.to_list() for day in self.days],
+            "without": self.without,
+            "labels": [day.to_list() for day in self.labels],
+        }
 
 
 def reference(schema: Schema, train: pd.DataFrame, test: pd.DataFrame, heldout_answers: Vector) -> Reference:
     """The reference of a model; `heldout_answers` is what it says to the rows of `test`."""
-    held_out = day_losses(schema, test, heldout_answers)
+    held_out, labels = day_losses(schema, test, heldout_answers), day_labels(schema, train, test)
     try:
         answers = _answers_without_their_day(schema, train)
     except Refused as refused:
-        return Reference(tuple(held_out), f"the estimator cannot be fitted on a part of the days: {refused}")
+        why = f"the estimator cannot be fitted on a part of the days: {refused}"
+        return Reference(tuple(held_out), why, labels)
     trained_on = day_losses(schema, train, answers)
     enough = len(trained_on) >= DAYS_OF_REFERENCE
-    return Reference(tuple(trained_on if enough else trained_on + held_out))
+    return Reference(tuple(trained_on if enough else trained_on + held_out), labels=labels, answers=answers)
 
 
 def day_losses(schema: Schema, table: pd.DataFrame, answers: Vector) -> list[LossDay]:
     targets = tables.targets(table, schema).tolist()
     rows = zip(tables.days(table, schema), answers.tolist(), targets, strict=True)
     return by_day(row_loss_day(schema.task, day, answer, target) for day, answer, target in rows)
+
+
+def day_labels(schema: Schema, *tables_: pd.DataFrame) -> tuple[LabelDay, ...]:
+    rows = (
+        zip(tables.days(one, schema), tables.targets(one, schema).tolist(), strict=True) for one in tables_
+    )
+    return label_days(LabelDay(day, 1, 0, micro_loss(abs(target))) for part in rows for day, target in part)
 
 
 def _answers_without_their_day(schema: Schema, train: pd.DataFrame) -> Vector:

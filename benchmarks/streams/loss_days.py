@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from domain.drift.counts import Counts
 from domain.drift.detector import fit
-from domain.drift.loss_watch import NO_CELLS, SIGNAL, TOLERANCE
-from domain.drift.windows import HOURS_A_DAY, Window, windows
+from domain.drift.loss_watch import SIGNAL, TOLERANCE
+from domain.drift.windows import HOURS_A_DAY, NO_CELLS, Window, windows
 
 WORLDS = ("independent", "skewed", "weekly", "ar 0.3", "ar 0.5", "ar 0.8")
 REFERENCE_DAYS = (28, 45, 59, 111)

@@ -17,9 +17,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+from domain.drift.categories import CategoryGrid, category_grid
 from domain.drift.counts import Batch, Counts, Grids, count, ranks
 from domain.drift.grid import CELLS, number_grid
-from domain.profile import CategoryGrid, category_grid
 
 MIN_ROWS = 10
 """Days with fewer rows are left out."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.drift.categories import CategoryGrid
 from domain.drift.counts import Batch, Counts, Grids, count, ranks
 from domain.drift.grid import CELLS, NumberGrid, number_grid
-from domain.profile import CategoryGrid
 
 F32 = NDArray[np.float32]
 NUMBERS = 30

@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.drift.categories import CategoryGrid
 from domain.drift.grid import CELLS, MISSING, Cells, Floats, NumberGrid
-from domain.profile import CategoryGrid
 
 Integers = NDArray[np.int64]
 RANKS = 255

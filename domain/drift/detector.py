@@ -7,6 +7,7 @@ longer windows. `make bench NAME=drift` measures what they hold.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -58,6 +59,15 @@ class Answer:
     @property
     def alarm(self) -> bool:
         return self.value >= self.threshold
+
+    @property
+    def level(self) -> float:
+        """Evidence grows by factors, so it is told by its logarithm: from 0 to 1 at the threshold, and beyond.
+
+        >>> Answer(0.0, 365.0, ()).level, Answer(365.0, 365.0, ()).level
+        (0.0, 1.0)
+        """
+        return math.log1p(self.value) / math.log1p(self.threshold)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,22 +11,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.drift.counts import Counts
-from domain.drift.grid import MISSING, Floats
+from domain.drift.grid import ABOVE, BELOW, MISSING, Floats
 from domain.drift.signals import Training
-from domain.profile import psi
+from domain.monitoring import Effect
 
 DECILES = np.arange(1, 10) / 10
+SMOOTHING = 0.5
 
 
-@dataclass(frozen=True)
-class Effect:
-    """Of one feature. `largest_gap` is the Kolmogorov-Smirnov distance of a number, the greatest change of a
-    category's share; `wasserstein` is in standard deviations of training, None of a category."""
+def psi(reference: Sequence[int], counts: Sequence[int]) -> float:
+    """Population stability index, sum of (q - p) ln(q / p) over the cells; 0 is no difference.
 
-    feature: str
-    psi: float
-    largest_gap: float
-    wasserstein: float | None
+    Each cell gets half a row more, in both, so that an empty one neither divides by zero nor decides alone.
+
+    >>> psi([50, 50], [50, 50])
+    0.0
+    >>> round(psi([50, 50], [100, 0]), 4)  # shares .5 and .5 against 100.5/101 and 0.5/101
+    2.6254
+    """
+    p, q = _shares(reference), _shares(counts)
+    return sum((b - a) * math.log(b / a) for a, b in zip(p, q, strict=True))
+
+
+def _shares(counts: Sequence[int]) -> list[float]:
+    total = sum(counts) + SMOOTHING * len(counts)
+    return [(number + SMOOTHING) / total for number in counts]
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,8 @@ class Yardstick:
         for grid, tally in zip(self.training.grids.numbers.values(), present, strict=True):
             edges = grid.edges
             middles = np.concatenate([[edges[0]], (edges[1:] + edges[:-1]) / 2, [edges[-1]]])
+            half = (edges[-2] - edges[1]) / 2  # what is outside and not far mostly lies near
+            middles[BELOW], middles[ABOVE] = edges[1] - half, edges[-2] + half
             rows = max(tally.sum(), 1)
             mean = tally @ middles / rows
             deviation = float(np.sqrt(tally @ (middles - mean) ** 2 / rows))

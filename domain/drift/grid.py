@@ -17,7 +17,9 @@ INSIDE = 1024
 FAR_BELOW, BELOW, FIRST, ABOVE, FAR_ABOVE, MISSING, UNREADABLE, CELLS = (
     *(0, 1, 2), *range(INSIDE + 2, INSIDE + 7),
 )  # fmt: skip
-"""The cells of a grid: FIRST to ABOVE - 1 are inside; far is more than the grid's own width outside."""
+"""The cells of a grid: FIRST to ABOVE - 1 are inside; far is FAR of the grid's own widths outside."""
+FAR = 9
+"""So that the scale is ten times the range: a new unit is far outside, the storm of a century is not."""
 TAIL, MARGIN, NARROWEST = 0.0005, 0.05, 1e-6
 SKEWED = 4
 
@@ -30,7 +32,7 @@ class NumberGrid:
     machine and every reader finds the same cell.
 
     >>> grid = NumberGrid(0.0, 1024.0)
-    >>> [int(cell) for cell in grid.cells(np.array([-1025, -1, 0, 0.5, 1, 1023, 1024, 1e9, np.nan]))]
+    >>> [int(cell) for cell in grid.cells(np.array([-1e4, -1, 0, 0.5, 1, 1023, 1024, 1e9, np.nan]))]
     [0, 1, 2, 2, 3, 1025, 1026, 1027, 1028]
     """
 
@@ -49,7 +51,8 @@ class NumberGrid:
             inner = [float(f"{self.centre + self.scale * math.sinh(step):.12g}") for step in steps]
         else:
             inner = [low + (high - low) * k / INSIDE for k in range(INSIDE + 1)]
-        return np.maximum.accumulate([2 * low - high, *inner, 2 * high - low])
+        far = FAR * (high - low)
+        return np.maximum.accumulate([low - far, *inner, high + far])
 
     def cells(self, values: Floats) -> Cells:
         """The cell of each value; NaN is missing."""

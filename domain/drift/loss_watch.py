@@ -5,7 +5,6 @@ What counts is the loss beyond expectation: on a stormy day a good model is wron
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from datetime import date
 
@@ -15,15 +14,13 @@ from domain.drift.counts import Counts
 from domain.drift.detector import Answer, TooYoungError, fit
 from domain.drift.grid import Floats
 from domain.drift.signals import LOSS, Signal
-from domain.drift.windows import HOURS_A_DAY, Window, windows
+from domain.drift.windows import EPOCH, HOURS_A_DAY, NO_CELLS, Window, last_hour, windows
 from domain.loss import LossDay
 from domain.monitoring import LossEvidence
 
 SIGNAL = Signal("loss beyond expectation", LOSS, LOSS, True)
 TOLERANCE = 2.0
 """In standard errors of the reference's mean: one signal alone needs less than seventy do (docs/drift.md)."""
-EPOCH = date(1970, 1, 1)
-NO_CELLS = np.zeros((0, 0), np.int64)
 
 
 def loss_evidence(
@@ -51,12 +48,12 @@ def loss_evidence(
         for number, scores in enumerate(detector.scores(now, _values(now))):
             evidence, answer = detector.ask(evidence, scores, number)
     since = _day(now[answer.carriers[0].since].first) if answer.carriers else None
-    return LossEvidence(_level(answer), answer.value, answer.threshold, len(now), len(known), since)
+    return LossEvidence(answer.level, answer.value, answer.threshold, len(now), len(known), since)
 
 
 def _windows(days: Sequence[LossDay], min_rows: int) -> list[Window]:
     """Each day counts in its last hour: windows are whole days."""
-    hours = ((HOURS_A_DAY * (_number(day.day) + 1) - 1, _counts(day)) for day in days)
+    hours = ((last_hour(date.fromisoformat(day.day)), _counts(day)) for day in days)
     return list(windows(hours, window_hours=HOURS_A_DAY, min_rows=min_rows))
 
 
@@ -70,18 +67,5 @@ def _values(found: Sequence[Window]) -> Floats:
     return np.array([[(c.micro_loss - c.micro_expected) / c.labelled / 1e6] for c in sums]).reshape(-1, 1)
 
 
-def _level(answer: Answer) -> float:
-    """Evidence grows by factors, so it is told by its logarithm: from 0 to 1 at the threshold, and beyond.
-
-    >>> _level(Answer(0.0, 365.0, ())), _level(Answer(365.0, 365.0, ()))
-    (0.0, 1.0)
-    """
-    return math.log1p(answer.value) / math.log1p(answer.threshold)
-
-
-def _number(day: str) -> int:
-    return (date.fromisoformat(day) - EPOCH).days
-
-
 def _day(hour: int) -> str:
-    return date.fromordinal(EPOCH.toordinal() + hour // HOURS_A_DAY).isoformat()
+    return date.fromordinal(EPOCH + hour // HOURS_A_DAY).isoformat()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from domain.drift.counts import Counts
 HOURS_A_DAY, DAYS_A_WEEK = 24, 7
 FIRST_WEEKDAY = 3
 """1 January 1970, hour 0 of our clock, was a Thursday; Monday is 0."""
+EPOCH = date(1970, 1, 1).toordinal()
+NO_CELLS = np.zeros((0, 0), np.int64)
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,16 @@ def windows(
         if (hour + 1) % window_hours == 0 and open_.counts.rows >= min_rows:
             yield open_
             open_ = None
+
+
+def last_hour(day: date) -> int:
+    """In which a whole day is counted."""
+    return HOURS_A_DAY * (day.toordinal() - EPOCH + 1) - 1
+
+
+def day_window(day: date, rows: int) -> Window:
+    """A day of which only its rows and its signals are known."""
+    return _of_hour(last_hour(day), Counts(rows, NO_CELLS, (), NO_CELLS))
 
 
 def _of_hour(hour: int, counts: Counts) -> Window:

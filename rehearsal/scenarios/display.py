@@ -63,11 +63,17 @@ def _watch(report: dict[str, Any]) -> str | None:
     """Once a week, what the daily check finds."""
     if date.fromisoformat(report["day"]).weekday() != MONDAY:
         return None
-    loss, evidence, psi = report.get("loss"), report["evidence"], report["psi"]
+    loss, evidence = report.get("loss"), report["evidence"]
     measured = f"{loss['ratio']:.2f} of held-out" if loss and loss["ratio"] else "of too few labels yet"
     against = "too young" if evidence["young"] else f"evidence {evidence['level']:.2f} of 1"
-    furthest = next(iter(psi.items()), ("none", 0.0))
-    return f"{against}; loss {measured}; largest PSI: {furthest[0]} {furthest[1]:.2f}"
+    return f"{against}; loss {measured}; {_changed(report)}"
+
+
+def _changed(report: dict[str, Any]) -> str:
+    """How far traffic is from training, by evidence, and in which feature the most by its size."""
+    level = max((one["level"] for one in report["traffic"]), default=0.0)
+    furthest = next(iter(report["effects"]), {"feature": "none", "psi": 0.0})
+    return f"traffic {level:.2f}; largest PSI: {furthest['feature']} {furthest['psi']:.2f}"
 
 
 def _dead_letter(facts: dict[str, Any]) -> str:

@@ -43,6 +43,18 @@ LEDGER = [
         "body": {"id": "1c0b", "rows": 100519, "created": "2013-04-22T12:30:00Z"},
     },
 ]
+CARRIER = {"feature": "temp", "signal": "location of temp", "share": 0.7, "since": "2013-04-25"}
+WATCHED = {
+    "release_id": "000002",
+    "day": "2013-04-29",
+    "rows": 900,
+    "invalid": ["dewp: 93.0% missing, at most 5.6% before"],
+    "labels": [],
+    "traffic": [
+        {"family": "features", "level": 1.2, "carriers": [CARRIER], "young": ""},
+        {"family": "predictions", "level": 0.3, "carriers": [], "young": ""},
+    ],
+}
 PACKAGE = CHAMPION["package_arn"][:-1]
 IN_FLIGHT = {
     "release_id": "000003",
@@ -246,3 +258,28 @@ def test_a_choice_of_instance_is_told_in_words_not_in_json() -> None:
     assert "    ml.c5.xlarge: 0.0564 USD, 16.2 min (9 in 10 between 13.0 and 20.0)" in text
     assert "    ml.c5.xlarge: 0.0564 USD an hour" in text
     assert "    ml.m5.large: memory: 8 GiB is below 9 GiB" in text
+
+
+def with_watch(directory: str, **changes: Any) -> None:
+    item = {"pk": "WATCH", "sk": "000002#2013-04-29", "body": WATCHED | changes}
+    (Path(directory) / "ledger.json").write_text(json.dumps([*LEDGER, item]))
+
+
+@pytest.mark.parametrize("command", [["status"], ["explain", "traffic"], ["explain", "invalid"]])
+def test_what_changed_since_when_and_what_is_broken_is_told(
+    kept: str, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    with_watch(kept)
+    assert main(["--rehearsal", kept, *command]) == 0
+    said = capsys.readouterr().out
+    assert "traffic    2013-04-29, 900 rows: features 1.20 of 1, predictions 0.30 of 1" in said
+    assert "changed    location of temp since 2013-04-25 (70%)" in said
+    assert "broken     dewp: 93.0% missing" in said
+
+
+def test_what_was_found_of_the_model_before_is_not_told_of_this_one(
+    kept: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_watch(kept, release_id="000001")
+    assert main(["--rehearsal", kept, "explain", "traffic"]) == 0
+    assert capsys.readouterr().out == "nothing was checked yet since the last release\n"

@@ -72,6 +72,8 @@ def test_the_scan_sees_calls_through_helpers_methods_and_the_ledger() -> None:
     assert {
         "cloudwatch:PutMetricData",
         "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
         "s3:GetObject",
         "s3:ListBucket",
         "s3:PutObject",

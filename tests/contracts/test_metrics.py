@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from domain.monitoring import LossEvidence, LossWindow, Traffic, metrics
+from domain.monitoring import Effect, LossEvidence, LossWindow, Traffic, TrafficEvidence, metrics
 from domain.names import DEPLOYMENT_DIMENSION, METRIC_NAMESPACE, METRIC_UNITS, VARIANT
 from domain.settings import CheckDriftSettings
 from lambdas import aws, check_drift
@@ -180,7 +180,9 @@ def test_a_full_day_publishes_every_metric_with_its_unit_and_its_one_dimension(
     environment = deployment.function("check_drift").properties["Environment"]["Variables"]
     window = LossWindow("arn:package/7", days=14, rows=9000, loss=0.5, heldout_loss=0.4)
     evidence = LossEvidence(0.5, 18.0, 365.0, windows=9, reference_windows=59, since="2013-04-15")
-    values = metrics(window, evidence, Traffic("2013-04-19", 100, 1, {"dep_delay": 0.1}))
+    effects = (Effect("dep_delay", 0.1, 0.1, 0.2),)
+    changed = (TrafficEvidence("features", 0.2, 732.0, 9, 59, ()),)
+    values = metrics(window, evidence, Traffic("2013-04-19", 100, 1, effects, (), changed))
     now = datetime(2013, 4, 20, 13, tzinfo=UTC)
     check_drift._publish(CheckDriftSettings.from_env(environment), values, now)
     (request,) = sent

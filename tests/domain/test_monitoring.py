@@ -5,13 +5,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.loss import LossDay
-from domain.monitoring import LossEvidence, LossWindow, Traffic, loss_days, loss_window, metrics, report
+from domain.monitoring import (
+    Carrier,
+    Effect,
+    LossEvidence,
+    LossWindow,
+    Traffic,
+    TrafficEvidence,
+    loss_days,
+    loss_window,
+    metrics,
+    report,
+)
 from domain.names import METRIC_UNITS, Metric
 from domain.snapshot import Part
 
 LIVE, OLD = "arn:package/2", "arn:package/1"
 EVIDENCE = LossEvidence(0.75, 80.0, 365.0, windows=9, reference_windows=59, since="2013-04-15")
-TRAFFIC = Traffic("2013-04-19", rows=900, skipped_lines=3, psi={"hour": 0.1, "origin": 0.4})
+EFFECTS = (Effect("origin", 0.4, 0.2, None), Effect("hour", 0.1, 0.05, 0.3))
+CHANGED = (
+    TrafficEvidence("features", 0.9, 732.0, 9, 59, (Carrier("hour", "location of hour", 0.8, "2013-04-16"),)),
+    TrafficEvidence("predictions", 0.2, 732.0, 9, 59, ()),
+)
+TRAFFIC = Traffic("2013-04-19", 900, 3, EFFECTS, invalid=("hour: 5.0% missing",), evidence=CHANGED)
 
 
 def part(day: int, rows: int, micro: int, *, model: str = LIVE) -> Part:
@@ -83,6 +99,8 @@ def test_a_longer_window_never_holds_fewer_rows(parts: list[Part], days: int) ->
 def test_what_is_published_are_a_few_aggregates_each_with_its_unit() -> None:
     values = metrics(window(part(1, 10, 2_000_000)), EVIDENCE, TRAFFIC)
     assert values == {
+        Metric.INVALID_DATA: 1,
+        Metric.TRAFFIC_EVIDENCE: 0.9,
         Metric.CAPTURED_ROWS: 900,
         Metric.SKIPPED_LINES: 3,
         Metric.MAX_PSI: 0.4,
@@ -95,7 +113,8 @@ def test_what_is_published_are_a_few_aggregates_each_with_its_unit() -> None:
 
 
 def test_a_day_without_traffic_is_published_as_a_zero_and_has_no_psi() -> None:
-    assert metrics(None, None, Traffic("2013-04-19", 0, 0, {})) == {
+    assert metrics(None, None, Traffic("2013-04-19", 0, 0)) == {
+        Metric.INVALID_DATA: 0,
         Metric.CAPTURED_ROWS: 0,
         Metric.SKIPPED_LINES: 0,
     }
@@ -109,7 +128,12 @@ def test_too_few_labels_are_counted_but_not_judged() -> None:
 
 def test_the_report_lists_features_by_how_much_they_changed() -> None:
     found = report(window(part(1, 10, 2_000_000)), EVIDENCE, TRAFFIC)
-    assert list(found["psi"]) == ["origin", "hour"]
+    assert [(one["feature"], one["psi"], one["wasserstein"]) for one in found["effects"]] == [
+        ("origin", 0.4, None),
+        ("hour", 0.1, 0.3),
+    ]
+    assert found["invalid"] == ["hour: 5.0% missing"]
+    assert found["traffic"][0]["carriers"][0]["since"] == "2013-04-16"
     assert found["loss"] == {
         "model": LIVE,
         "label_days": 1,

@@ -37,6 +37,7 @@ def verdict(state: RetrainState) -> tuple[str, str]:
         (replace(FREE, mode="advise"), ("advise", "retraining-advise")),
         (replace(FREE, mode="off"), ("suppress", "retraining-off")),
         (replace(FREE, paused=True), ("suppress", "paused")),
+        (replace(FREE, broken=("temp: 100.0% far out of range",)), ("suppress", "invalid-data")),
         (replace(FREE, running="run-1"), ("suppress", "in-flight")),
         (replace(FREE, past=started(13)), ("suppress", "cooldown")),
         (replace(FREE, past=started(15)), ("start", "alarm")),
@@ -49,13 +50,13 @@ def test_each_rule_decides_where_it_alone_holds(state: RetrainState, expected: t
 
 
 def test_the_rules_stand_in_order() -> None:
-    state = RetrainState(
-        "off", True, "run-1", NOON, timedelta(days=14), NOON, PastRuns((NOON,) * 4, useless=3, new_rows=0)
-    )
+    past = PastRuns((NOON,) * 4, useless=3, new_rows=0)
+    state = RetrainState("off", True, "run-1", NOON, timedelta(days=14), NOON, past, broken=("no labels",))
     order = []
     for lift in (
         {"paused": False},
         {"mode": "advise"},
+        {"broken": ()},
         {"running": None},
         {"past": PastRuns((NOON,) * 4, new_rows=0)},
         {"cooldown": timedelta(0)},
@@ -70,6 +71,7 @@ def test_the_rules_stand_in_order() -> None:
     assert order == [
         "paused",
         "retraining-off",
+        "invalid-data",
         "in-flight",
         "breaker",
         "cooldown",

@@ -306,8 +306,8 @@ def test_a_snapshot_has_the_rows_of_its_parts_and_lies_under_its_id(manifest: Ma
 
 def test_a_manifest_of_another_format_is_refused() -> None:
     manifest = Manifest(("a",), (), "2013")
-    with pytest.raises(ValueError, match="got format 9; this code reads 1, 2"):
-        Manifest.from_json(manifest.to_json().replace('"format": 2', '"format": 9'))
+    with pytest.raises(ValueError, match="got format 9; this code reads 1, 2, 3"):
+        Manifest.from_json(manifest.to_json().replace('"format": 3', '"format": 9'))
 
 
 def test_a_manifest_of_the_first_format_keeps_its_losses_under_the_day_of_the_labels() -> None:

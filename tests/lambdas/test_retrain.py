@@ -14,6 +14,7 @@ from domain.training_run import Plan, Request
 from lambdas import retrain
 from tests.lambdas.local import DEPLOYMENT, NOW, Local
 from tests.lambdas.test_ledger import PLAN
+from tests.lambdas.traffic import crown
 
 INCIDENT = "tideline-dev-loss@2013-04-20T12:59:00Z"
 SETTINGS = RetrainSettings(
@@ -221,6 +222,20 @@ def test_a_look_at_an_alarm_that_is_not_red_does_nothing(local: Local, deliver: 
     red(local, since="2013-04-20T12:59:00Z", state="OK")
     assert deliver(LOOK) == []
     assert local.decisions("retrain") == []
+
+
+def test_no_run_starts_while_the_newest_data_are_broken_and_people_hear_why(
+    local: Local, deliver: Deliver
+) -> None:
+    crown(local)
+    said = {"invalid": ["temp: 100.0% far out of range"], "broken": True, "labels": []}
+    local.ledger.keep_watched("000001", {"day": "2013-04-18", **said})
+    deliver()
+    assert local.decisions("retrain") == [("suppress", "invalid-data")]
+    assert "temp: 100.0% far out of range" in local.messages()[0]
+    local.ledger.keep_watched("000001", {"day": "2013-04-19", "invalid": [], "broken": False, "labels": []})
+    deliver(alarm(at="2013-05-20T12:59:00.000+0000"))
+    assert local.decisions("retrain")[-1] != ("suppress", "invalid-data")
 
 
 def test_a_run_in_flight_is_left_alone(local: Local, deliver: Deliver) -> None:

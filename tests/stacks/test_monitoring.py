@@ -26,7 +26,19 @@ def test_every_alarm_says_what_silence_means(deployment: Deployment) -> None:
         a.properties.get("AlarmName", "").rsplit("-", 1)[-1]: a.properties["TreatMissingData"]
         for a in deployment.of_type("AWS::CloudWatch::Alarm", "monitoring")
     }
-    assert silence == {"loss": "ignore", "silence": "breaching", "5xx": "notBreaching"}
+    of_a_daily_value = dict.fromkeys(("loss", "invalid", "traffic"), "ignore")
+    assert silence == of_a_daily_value | {
+        "silence": "breaching",
+        "heartbeat": "breaching",
+        "5xx": "notBreaching",
+    }
+
+
+def test_the_heartbeat_is_red_only_when_a_day_and_more_has_no_datum_at_all(deployment: Deployment) -> None:
+    found = deployment.one("AWS::CloudWatch::Alarm", "Heartbeat").properties
+    assert (found["Threshold"], found["ComparisonOperator"]) == (0, "LessThanThreshold")  # no count is
+    assert 24 * 3600 < found["Period"] * found["EvaluationPeriods"] <= 48 * 3600
+    assert "DatapointsToAlarm" not in found  # all of them
 
 
 def test_every_queue_of_dead_letters_has_an_alarm(deployment: Deployment) -> None:

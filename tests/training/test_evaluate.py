@@ -16,7 +16,8 @@ from sklearn.linear_model import LogisticRegression
 
 from config.schema import ROOT
 from domain.archive import Digest
-from domain.profile import Profile
+from domain.drift.grid import MISSING
+from domain.drift.profile import Profile
 from tests.training.job import Job, Row, estimator, model_py, packed, regression_model_py, rows_of
 from training.artefact import Model
 
@@ -256,9 +257,14 @@ def test_the_profile_describes_the_training_rows_on_the_models_columns(job: Job)
     job.trained()
     job.run("evaluate")
     profile = Profile.from_json((job.processing / "report" / "profile.json").read_bytes())
-    assert list(profile.grids) == ["place", "heat", "wind"]
-    assert profile.reference.rows == 400
-    assert profile.reference.cells["wind"][-1] == 40
+    assert profile is not None
+    assert profile.columns == ("place", "heat", "wind")
+    counts = profile.training.counts
+    assert (counts.rows, len(profile.days), sum(day.rows for day in profile.days)) == (400, 10, 400)
+    heat, wind, answers = counts.numbers
+    assert (int(wind[MISSING]), int(heat[MISSING]), int(answers[MISSING])) == (40, 0, 0)
+    assert profile.usual["wind", "missing"] == pytest.approx(0.1)
+    assert ("place", "unseen") not in profile.usual
 
 
 def test_the_report_names_the_artefact_that_was_judged_to_the_byte(job: Job) -> None:

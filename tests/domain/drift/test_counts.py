@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from domain.drift.categories import CategoryGrid
 from domain.drift.counts import Batch, Counts, Grids, count, nothing, ranks, together, total
 from domain.drift.grid import (
     ABOVE,
@@ -18,7 +19,6 @@ from domain.drift.grid import (
     number_grid,
     parse_numbers,
 )
-from domain.profile import CategoryGrid
 
 GRIDS = Grids(
     {"hour": NumberGrid(0.0, 24.0), "delay": NumberGrid(-10.0, 1000.0, 0.0, 5.0)},

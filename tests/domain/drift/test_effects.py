@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from domain.drift.categories import CategoryGrid
 from domain.drift.counts import Batch, Counts, Grids, count, ranks
 from domain.drift.effects import Yardstick, effects
 from domain.drift.grid import CELLS, NumberGrid, number_grid
 from domain.drift.signals import Training
-from domain.profile import CategoryGrid
 
 
 def counted(grids: Grids, x: np.ndarray, categories: np.ndarray) -> Counts:

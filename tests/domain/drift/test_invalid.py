@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
+from domain.drift.categories import CategoryGrid
 from domain.drift.counts import Batch, Counts, Grids, count, ranks
 from domain.drift.grid import CELLS, UNREADABLE, NumberGrid
 from domain.drift.invalid import faults
 from domain.drift.signals import Training
-from domain.profile import CategoryGrid
 
 GRIDS = Grids(
     {"miles": NumberGrid(0.0, 100.0)},

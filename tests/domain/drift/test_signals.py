@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from domain.drift.categories import CategoryGrid
 from domain.drift.counts import Batch, Counts, Grids, count, ranks
 from domain.drift.grid import CELLS, NumberGrid, number_grid
 from domain.drift.signals import Training, mix_distance
-from domain.profile import CategoryGrid
 
 NUMBERS, SIZE = 4, 3
 

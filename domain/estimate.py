@@ -40,6 +40,32 @@ class Load:
         return self.requests_per_day * DAYS_PER_MONTH * per_request / GB
 
 
+TRANSFORM_START_MINUTES = 4.0
+"""Billed before a transform answers its first row, as jobs of this size were seen to take."""
+ROWS_PER_SECOND_AND_VCPU = 2000
+"""What a transform predicts; assumed, and on the careful side of what the server answers in large requests."""
+
+
+@dataclass(frozen=True)
+class Transforms:
+    """One transform a day, on so many instances; a day without rows has none."""
+
+    usd_per_hour: float
+    vcpus: int
+    instance_count: int
+
+    def usd_per_month(self, rows_per_day: float) -> float:
+        """
+        >>> round(Transforms(0.12, vcpus=2, instance_count=1).usd_per_month(1_000_000), 2)
+        0.5
+        """
+        if not rows_per_day:
+            return 0.0
+        rate = ROWS_PER_SECOND_AND_VCPU * self.vcpus * self.instance_count
+        hours = TRANSFORM_START_MINUTES / 60 + rows_per_day / rate / 3600
+        return DAYS_PER_MONTH * hours * self.usd_per_hour * self.instance_count
+
+
 @dataclass(frozen=True)
 class Line:
     """Dollars a month at rest, and with the load on top."""
@@ -50,8 +76,17 @@ class Line:
     how: str
 
 
-def estimate(cost: IdleCost, load: Load, *, instances: str, training_budget_usd: float) -> tuple[Line, ...]:
-    """Every line that is priced; `instances` says in words what the endpoint runs on.
+def estimate(
+    cost: IdleCost,
+    load: Load,
+    *,
+    instances: str,
+    training_budget_usd: float,
+    transforms: Transforms | None = None,
+) -> tuple[Line, ...]:
+    """Every line that is priced; `instances` says in words what the endpoint, or a transform, runs on.
+
+    With `transforms` there is no endpoint, and a request is a row.
 
     >>> none = Load(0, 0, 0, capture_percent=100, capture_days=90)
     >>> lines = estimate(IdleCost(74.46, 6.2, 1.0, 0.26), none, instances="1 x ml.c5.large", training_budget_usd=25)
@@ -61,19 +96,15 @@ def estimate(cost: IdleCost, load: Load, *, instances: str, training_budget_usd:
     gb = load.gb_per_month
     kept = gb * load.capture_percent / 100 * CAPTURE_OVERHEAD * load.capture_days / DAYS_PER_MONTH
     always = (
-        ("endpoint", cost.endpoint_usd, f"{instances}, day and night"),
         ("alarms, metrics, dashboard", cost.watch_usd, "each billed for being there"),
         ("keys", cost.key_usd, "new KMS keys"),
         ("queues", cost.queue_usd, "Lambda polls them day and night"),
     )
+    first, *more = _served(cost, load, instances, transforms)
     return (
+        first,
         *(Line(what, usd, usd, how) for what, usd, how in always),
-        Line(
-            "data through the endpoint",
-            0.0,
-            gb * DATA_USD_PER_GB,
-            f"{gb:.2f} GB at {DATA_USD_PER_GB:g} USD",
-        ),
+        *more,
         Line(
             "captured requests",
             0.0,
@@ -81,6 +112,21 @@ def estimate(cost: IdleCost, load: Load, *, instances: str, training_budget_usd:
             f"{kept:.2f} GB lie in S3, {load.capture_percent:g}% of requests for {load.capture_days:g} days",
         ),
         Line("training", 0.0, training_budget_usd, "budget_usd_per_month: the most that runs may cost"),
+    )
+
+
+def _served(cost: IdleCost, load: Load, instances: str, transforms: Transforms | None) -> tuple[Line, ...]:
+    if transforms:
+        how = (
+            f"{instances}, once a day: {TRANSFORM_START_MINUTES:g} minutes and {ROWS_PER_SECOND_AND_VCPU:,} rows a "
+            "second and vCPU, assumed"
+        )
+        return (Line("transforms", 0.0, transforms.usd_per_month(load.requests_per_day), how),)
+    gb = load.gb_per_month
+    data = f"{gb:.2f} GB at {DATA_USD_PER_GB:g} USD"
+    return (
+        Line("endpoint", cost.endpoint_usd, cost.endpoint_usd, f"{instances}, day and night"),
+        Line("data through the endpoint", 0.0, gb * DATA_USD_PER_GB, data),
     )
 
 

@@ -12,6 +12,10 @@ RELEASE_SLOTS = 3
 NO_RELEASE = "none"
 RELEASE_PARAMETER, BEFORE_PARAMETER = "Release", "ReleaseBefore"
 """Serving's: the key of the record that it runs; from two instances, the id of the release that this one replaces."""
+MODE_PARAMETER = "HostingMode"
+"""Serving's: it allows the one mode of its template, so CloudFormation refuses to change a live one into another."""
+MODEL_OUTPUT = "ModelName"
+"""Serving's, where it has no endpoint: the model that is live."""
 FILLER = "-"
 
 
@@ -68,6 +72,12 @@ class Prefix:
     """Data bucket: the first table, put there by people."""
     LABELS = "labels/"
     """Data bucket: label files, labels/yyyy/mm/dd/*.jsonl, put there by people or systems."""
+    REQUESTS = "requests/"
+    """Data bucket: what a batch is to predict, requests/yyyy/mm/dd/*.csv, put there by people or systems."""
+    PREDICTIONS = "predictions/"
+    """Data bucket: what a transform wrote, predictions/<job>/."""
+    TRANSFORMS = "transforms/"
+    """Artefacts bucket: a list a transform of the files that it predicts."""
     PARTS = "snapshots/parts/"
     SNAPSHOTS = "snapshots/"
     RUNS = "runs/"

@@ -149,6 +149,31 @@ class StartTrainingSettings(Settings):
 
 
 @dataclass(frozen=True)
+class StartTransformSettings(Settings):
+    deployment: OwnName
+    serving_stack: OwnName
+    data_bucket: str
+    artefacts_bucket: str
+    ledger_table: str
+    kms_key_arn: str
+    topic_arn: TopicArn
+    record_transform_function: OwnName
+    lookback_days: int
+    instance_count: int
+
+
+@dataclass(frozen=True)
+class RecordTransformSettings(Settings):
+    deployment: OwnName
+    endpoint_name: OwnName
+    data_bucket: str
+    capture_bucket: str
+    ledger_table: str
+    kms_key_arn: str
+    topic_arn: TopicArn
+
+
+@dataclass(frozen=True)
 class RetrainSettings(Settings):
     deployment: OwnName
     alarm_name: OwnName
@@ -167,6 +192,7 @@ class ReleaseModelSettings(Settings):
     ledger_table: str
     choose_instance_function: OwnName
     topic_arn: TopicArn
+    component: Literal["Hosting", "Transform"]
     memory_gib: float
     vcpus: int
 
@@ -180,6 +206,7 @@ class RecordReleaseSettings(Settings):
     ledger_table: str
     topic_arn: TopicArn
     release_model_function: OwnName
+    mode: Literal["realtime", "batch"]
     min_requests: int
     delivery_pipeline: DeliveryPipeline
     delivery_stage: DeliveryStage

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from domain.judging import Observed, leftovers
-from domain.names import VARIANT
+from domain.names import MODEL_OUTPUT, VARIANT
 from lambdas import aws
 
 FAILED = ("CREATE_FAILED", "UPDATE_FAILED")
@@ -35,6 +36,18 @@ def observe(endpoint_name: str) -> Observed:
         container.get("ModelDataUrl"),
         container.get("Image"),
         endpoint.get("FailureReason", ""),
+    )
+
+
+def observe_batch(stack: dict[str, Any]) -> Observed:
+    """The model that Serving, as DescribeStacks tells it, has for the next transform."""
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+    name = outputs.get(MODEL_OUTPUT)
+    if name is None:
+        return Observed("Absent", failure_reason="Serving has no model", what="the batch")
+    container = aws.client("sagemaker").describe_model(ModelName=name)["PrimaryContainer"]
+    return Observed(
+        "InService", name, name, container.get("ModelDataUrl"), container.get("Image"), what="the batch"
     )
 
 

@@ -40,7 +40,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if event.get("cause") == "reconcile" and takes_updates(stack["StackStatus"]):
         _look_after_unstarted(settings, ledger, stack)
         stack = aws.stack(settings.serving_stack)
-    status, observed = stack["StackStatus"], endpoint.observe(settings.endpoint_name)
+    status, observed = stack["StackStatus"], _observe(settings, stack)
     if status == STUCK:
         return _free_stack(settings, ledger, observed).to_json()
     if not takes_updates(status):
@@ -56,6 +56,14 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         if ledger.waiting():
             aws.invoke(aws.client("lambda"), settings.release_model_function, {"cause": "waiting"})
     return decision.to_json()
+
+
+def _observe(settings: RecordReleaseSettings, stack: dict[str, Any]) -> Observed:
+    return (
+        endpoint.observe_batch(stack)
+        if settings.mode == "batch"
+        else endpoint.observe(settings.endpoint_name)
+    )
 
 
 def _named(settings: RecordReleaseSettings, stack: dict[str, Any]) -> str:
@@ -130,7 +138,7 @@ def _evidence(
     settings: RecordReleaseSettings, ledger: Ledger, body: dict[str, Any], observed: Observed, now: datetime
 ) -> Evidence:
     since, requests, said = utc(body["opened_at"]), 0, []
-    if observed.config_name:
+    if observed.config_name and settings.mode != "batch":
         requests = endpoint.requests_of(settings.endpoint_name, observed.config_name, since=since, now=now)
     if observed.endpoint_status not in BUSY and not observed.runs_release(
         settings.deployment, body["release_id"]

@@ -57,6 +57,24 @@ def _graph(
     )
 
 
+def _of_endpoint(names: Names) -> list[cloudwatch.GraphWidget]:
+    return [
+        _graph(
+            "Traffic and errors",
+            [
+                endpoint_metric(names, m, "Sum")
+                for m in ("Invocations", "Invocation4XXErrors", "Invocation5XXErrors")
+            ],
+            label="requests in 5 minutes",
+        ),
+        _graph(
+            "Model latency",
+            [endpoint_metric(names, "ModelLatency", statistic) for statistic in ("p50", "p90", "p99")],
+            label="microseconds",
+        ),
+    ]
+
+
 class Dashboard(Construct):
     def __init__(
         self, scope: Construct, construct_id: str, *, config: Config, alarms: list[cloudwatch.IAlarm]
@@ -64,10 +82,12 @@ class Dashboard(Construct):
         super().__init__(scope, construct_id)
         names = Names(config.name, config.environment)
         dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=names.dashboard)
+        has_endpoint = config.serving.has_endpoint
+        served = f"Endpoint **{names.endpoint}**" if has_endpoint else "Predicts by batch, once a day"
         dashboard.add_widgets(
             cloudwatch.TextWidget(
                 markdown=(
-                    f"# {names.deployment}\nEndpoint **{names.endpoint}**, model package group "
+                    f"# {names.deployment}\n{served}, model package group "
                     f"**{names.model_package_group}**. "
                     "Which model is live and why: `./tideline status` and `./tideline explain`."
                 ),
@@ -76,21 +96,8 @@ class Dashboard(Construct):
             ),
             cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=HALF, height=3),
         )
-        dashboard.add_widgets(
-            _graph(
-                "Traffic and errors",
-                [
-                    endpoint_metric(names, m, "Sum")
-                    for m in ("Invocations", "Invocation4XXErrors", "Invocation5XXErrors")
-                ],
-                label="requests in 5 minutes",
-            ),
-            _graph(
-                "Model latency",
-                [endpoint_metric(names, "ModelLatency", statistic) for statistic in ("p50", "p90", "p99")],
-                label="microseconds",
-            ),
-        )
+        if has_endpoint:
+            dashboard.add_widgets(*_of_endpoint(names))
         dashboard.add_widgets(
             _graph(
                 "Evidence that the model got worse",

@@ -20,7 +20,7 @@ def choose_serving_instance(config: Config) -> Candidate:
     book = parse_prices((PRICES / f"{config.region}.csv").read_text(), config.region)
     serving = config.serving
     workload = Workload(
-        "Hosting",
+        serving.component,
         memory_gib=serving.memory_gib,
         vcpus=serving.vcpus,
         use_estimates=config.prices.estimates == "use",
@@ -43,7 +43,7 @@ def idle_cost_of(scope: Construct, config: Config, instance: Candidate) -> IdleC
     return idle_cost(
         Standing(
             instance_usd_per_hour=instance.usd_per_hour,
-            instance_count=config.serving.instance_count,
+            instance_count=config.serving.instance_count if config.serving.has_endpoint else 0,
             new_keys=count(kms.CfnKey),
             alarms=sum(_billed(one) for one in constructs if isinstance(one, cloudwatch.CfnAlarm)),
             custom_metrics=len(METRIC_UNITS),

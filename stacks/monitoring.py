@@ -30,7 +30,9 @@ class MonitoringStack(Stack):
         self.topic = people_topic(self, storage.key, config.notify_email)
         self.check_drift = self._check_drift()
         self.loss_alarm = self._loss_alarm()
-        alarms = [self.loss_alarm, self._silence_alarm(), self._errors_alarm()]
+        alarms = [self.loss_alarm, self._silence_alarm()]
+        if config.serving.has_endpoint:  # a transform that fails is told by record_transform
+            alarms.append(self._errors_alarm())
         for alarm in alarms:
             alarm.add_alarm_action(actions.SnsAction(self.topic))
         Dashboard(self, "Overview", config=config, alarms=list(alarms))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Any
 
 from aws_cdk import Aws, CfnCondition, CfnDeletionPolicy, CfnOutput, CfnParameter, Fn, Stack
@@ -17,19 +15,15 @@ from domain.names import (
     BEFORE_PARAMETER,
     ENDPOINT_RESOURCE,
     FILLER,
-    NO_RELEASE,
-    RELEASE_PARAMETER,
     RELEASE_SLOTS,
     VARIANT,
     Names,
     Prefix,
 )
 from domain.traffic_shift import ShiftPlan, plan_shift
+from stacks.release_record import FIRST_TYPE, has_release, mode_parameter, release_parameter, shape_of
 from stacks.rollback_alarms import NewFleet, deployment_config, rollback_alarms
 from stacks.storage import StorageStack
-
-FIRST_TYPE = 4
-"""Where a record's instance types begin; before them stand release id, model data, image and package."""
 
 
 class ServingStack(Stack):
@@ -44,13 +38,8 @@ class ServingStack(Stack):
         super().__init__(scope, construct_id, **kwargs)
         self.add_stack_dependency(storage)
         names = Names(config.name, config.environment)
-        release = CfnParameter(
-            self,
-            RELEASE_PARAMETER,
-            type="AWS::SSM::Parameter::Value<List<String>>",
-            default=names.release_parameter(NO_RELEASE),
-            description="The key of the release record that the endpoint runs",
-        ).value_as_list
+        release = release_parameter(self, names)
+        mode_parameter(self, config.serving.mode)
         release_id, model_data, image, package_arn = (Fn.select(i, release) for i in range(FIRST_TYPE))
         release_settings = config.serving.release
         plan = plan_shift(
@@ -84,9 +73,7 @@ class ServingStack(Stack):
             endpoint_config_name=endpoint_config.attr_endpoint_config_name,
             deployment_config=deployment_config(plan, alarms),
         )
-        exists = CfnCondition(
-            self, "HasRelease", expression=Fn.condition_not(Fn.condition_equals(release_id, NO_RELEASE))
-        )
+        exists = has_release(self, release_id)
         for resource in (model, endpoint_config, *alarms, endpoint):
             resource.cfn_options.condition = exists
         CfnOutput(self, "ReleasePlan", value=plan.sentence(), description="How a release is shifted in")
@@ -120,7 +107,8 @@ class ServingStack(Stack):
         """
         capture, pools = self._capture(config, storage), self._instance_pools(release)
         role, key = storage.model_role.role_arn, storage.key.key_arn
-        shape = self._shape(config.serving.model_dump(), container, capture, pools, role, key)
+        settings = config.serving.model_dump(exclude={"mode", "batch"})
+        shape = shape_of(self, settings, container, capture, pools, role, key)
         name = Fn.join("-", [names.deployment, Fn.select(0, release), shape])
         model = sagemaker.CfnModel(
             self,
@@ -172,11 +160,6 @@ class ServingStack(Stack):
                 "requests, logs and storage come on top"
             ),
         )
-
-    def _shape(self, *parts: Any) -> str:
-        """A hash of all that a release does not say: neither resource can change, so a new shape needs a new name."""
-        rendered = json.dumps(self.resolve(list(parts)), sort_keys=True)
-        return hashlib.sha256(rendered.encode()).hexdigest()[:8]
 
     def _capture(
         self, config: Config, storage: StorageStack

@@ -43,6 +43,26 @@ def model_role(
     return role
 
 
+def batch_role(
+    stack: Stack,
+    names: Names,
+    *,
+    artefacts: s3.IBucket,
+    data: s3.IBucket,
+    images: ecr.IRepository,
+    key: kms.IKey,
+) -> iam.Role:
+    """What a transform may do: read its model, its image and what it is to predict, write its output and logs."""
+    role = iam.Role(stack, "ModelRole", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+    read = [artefacts.arn_for_objects(f"{prefix}*") for prefix in (Prefix.RUNS, Prefix.TRANSFORMS)]
+    allow(role, ["s3:GetObject"], [*read, data.arn_for_objects(f"{Prefix.REQUESTS}*")])
+    allow(role, ["s3:PutObject"], [data.arn_for_objects(f"{Prefix.PREDICTIONS}{names.deployment}-2*")])
+    allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], [key.key_arn])
+    groups = ("/aws/sagemaker/TransformJobs",)
+    allow_container(role, images=images, log_groups=groups, namespaces=groups)
+    return role
+
+
 def rollback_alarm_arns(stack: Stack, names: Names) -> list[str]:
     """The rollback alarms of all releases; see rollback_alarms.py for their names."""
     return [

@@ -13,6 +13,7 @@ from stacks.idle import choose_serving_instance, idle_cost_of
 from stacks.monitoring import MonitoringStack
 from stacks.retraining import RetrainingStack
 from stacks.serving import ServingStack
+from stacks.serving_batch import BatchServingStack
 from stacks.storage import StorageStack
 from stacks.training import TrainingStack
 
@@ -29,7 +30,8 @@ class TidelineStage(Stage):
         self.training = TrainingStack(
             self, "Training", config=config, storage=self.storage, stack_name=names.stack("training")
         )
-        self.serving = ServingStack(
+        serve = ServingStack if config.serving.has_endpoint else BatchServingStack
+        self.serving = serve(
             self,
             "Serving",
             config=config,

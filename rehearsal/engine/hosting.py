@@ -136,7 +136,7 @@ def start(account: Account, endpoint: str, variant: Mapping[str, Any], deploymen
     if account.faults.met("no-capacity", step="", job=endpoint):
         raise DeploymentFailed(NO_CAPACITY_TO_SERVE)
     model = account.client("sagemaker").describe_model(ModelName=variant["ModelName"])
-    container = _container(account, model)
+    container = container_of(account, model)
     role_arn = model["ExecutionRoleArn"]
     directory = account.directory / "endpoints" / endpoint / str(deployment)
     try:
@@ -147,7 +147,7 @@ def start(account: Account, endpoint: str, variant: Mapping[str, Any], deploymen
         raise DeploymentFailed(
             f"Failed to prepare the container for production variant {variant['VariantName']}: {error}"
         ) from error
-    port = _free_port()
+    port = free_port()
     bind = {"SAGEMAKER_BIND_TO_PORT": str(port), "SAGEMAKER_SAFE_PORT_RANGE": f"{port}-{port}"}
     isolated = model.get("EnableNetworkIsolation", False)
     run = containers.Run(
@@ -162,7 +162,7 @@ def start(account: Account, endpoint: str, variant: Mapping[str, Any], deploymen
     return Host(account, endpoint, variant, role_arn, container["Image"], run, process, port, log, now)
 
 
-def _container(account: Account, model: Mapping[str, Any]) -> dict[str, Any]:
+def container_of(account: Account, model: Mapping[str, Any]) -> dict[str, Any]:
     containers_ = (
         [model["PrimaryContainer"]] if model.get("PrimaryContainer") else model.get("Containers", [])
     )
@@ -192,7 +192,7 @@ def _load(account: Account, role_arn: str, container: Mapping[str, Any], target:
         extract(Transfer(s3, role_arn, account.region).read(container["ModelDataUrl"]), target)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -16,6 +16,7 @@ from rehearsal.engine import (
     routing,
     schedules,
     service_metrics,
+    transform_jobs,
 )
 from rehearsal.engine.delivery import builds, repositories
 from rehearsal.engine.delivery import pipelines as code_pipelines
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 SERVICES = (
     *(gate, cloudformation, functions, routing, queues, schedules, alarms, service_metrics),
-    *(registry, jobs, pipelines, endpoints),
+    *(registry, jobs, pipelines, endpoints, transform_jobs),
     *(repositories, builds, code_pipelines),
 )
 

@@ -1,0 +1,44 @@
+"""The ways to serve, and which keys of `serving` mean nothing under each: refused at the synth, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from config.values import Part
+
+Mode = Literal["realtime", "batch"]
+
+
+class Batch(Part):
+    """When a batch is predicted, and what is looked at."""
+
+    hour_utc: Annotated[int, Field(ge=0, le=23)] = 2
+    """When the files that came are predicted, each day."""
+    lookback_days: Annotated[int, Field(ge=1, le=60)] = 7
+    """Request files under an older day than this are not looked for."""
+
+
+REFUSED = {
+    "batch": {
+        "release": "a batch has no traffic to shift: a release is what the next transform runs",
+        "capture_percent": "a batch keeps every prediction, so all of them are watched",
+    },
+    "realtime": {"batch": "it is read under serving.mode: batch"},
+}
+"""By mode: the keys that it has no use for, and why."""
+
+
+def refusals(mode: Mode, given: Set[str]) -> list[str]:
+    """A sentence for each key that was given and that this mode has no use for.
+
+    >>> refusals("realtime", {"mode", "batch"})
+    ['batch cannot be set under serving.mode: realtime: it is read under serving.mode: batch']
+    """
+    return [
+        f"{key} cannot be set under serving.mode: {mode}: {reason}"
+        for key, reason in REFUSED[mode].items()
+        if key in given
+    ]

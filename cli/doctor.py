@@ -126,8 +126,10 @@ def _quotas(aws: Aws, config: Config, book: PriceBook) -> Iterator[Finding]:
         yield seen
         return
     serving = config.serving
+    fleets = {"realtime": 2, "batch": 1, "serverless": 0}[serving.mode]
+    served = [(serving.component, fleets * serving.instance_count)] if fleets else []
     for component, needed in (
-        (serving.component, serving.instance_count * (2 if serving.has_endpoint else 1)),
+        *served,
         ("Training", 1),
         ("Processing", 1),
     ):

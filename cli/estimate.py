@@ -18,7 +18,7 @@ from cli.delivery import git
 from cli.source import CommandError
 from cli.terminal import console
 from config.schema import ROOT, Config
-from domain.estimate import Change, Line, Load, Transforms, estimate
+from domain.estimate import Change, Line, Load, Serverless, Transforms, estimate
 from domain.idle_cost import PRICES_AS_OF
 
 NOT_IN_IT = (
@@ -44,13 +44,17 @@ def of_tree(
         capture_percent=serving.capture_percent,
         capture_days=CAPTURE_DAYS,
     )
-    transforms = Transforms(instance.usd_per_hour, serving.vcpus, serving.instance_count)
+    beside = {
+        "realtime": None,
+        "serverless": Serverless(serving.serverless.memory_mb),
+        "batch": Transforms(instance.usd_per_hour, serving.vcpus, serving.instance_count),
+    }
     lines = estimate(
         idle_cost_of(app, config, instance),
         load,
         instances=f"{serving.instance_count} x {instance.instance_type}",
         training_budget_usd=config.budget_usd_per_month,
-        transforms=transforms if serving.mode == "batch" else None,
+        beside=beside[serving.mode],
     )
     return list(lines)
 

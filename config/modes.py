@@ -9,7 +9,7 @@ from pydantic import Field
 
 from config.values import Part
 
-Mode = Literal["realtime", "batch"]
+Mode = Literal["realtime", "serverless", "batch"]
 
 
 class Batch(Part):
@@ -21,12 +21,35 @@ class Batch(Part):
     """Request files under an older day than this are not looked for."""
 
 
+class Serverless(Part):
+    """What a serverless endpoint gets; AWS bills memory times time, and nothing between two requests."""
+
+    memory_mb: Literal[1024, 2048, 3072, 4096, 5120, 6144] = 2048
+    """Of each container; AWS gives processors in proportion."""
+    max_concurrency: Annotated[int, Field(ge=1, le=200)] = 10
+    """Requests at once; AWS refuses what is beyond."""
+
+
+NO_GUARDRAILS = (
+    "SageMaker shifts no traffic of a serverless endpoint and watches no alarm: a release is all at once"
+)
 REFUSED = {
+    "serverless": {
+        "release": NO_GUARDRAILS,
+        "instance_count": "there are no instances; say serverless.max_concurrency",
+        "memory_gib": "there are no instances; say serverless.memory_mb",
+        "vcpus": "AWS gives processors in proportion to serverless.memory_mb",
+        "batch": "it is read under serving.mode: batch",
+    },
     "batch": {
         "release": "a batch has no traffic to shift: a release is what the next transform runs",
         "capture_percent": "a batch keeps every prediction, so all of them are watched",
+        "serverless": "it is read under serving.mode: serverless",
     },
-    "realtime": {"batch": "it is read under serving.mode: batch"},
+    "realtime": {
+        "batch": "it is read under serving.mode: batch",
+        "serverless": "it is read under serving.mode: serverless",
+    },
 }
 """By mode: the keys that it has no use for, and why."""
 

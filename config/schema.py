@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from config.modes import Batch, Mode, refusals
+from config.modes import Batch, Mode, Serverless, refusals
 from config.trust import Bias, Checks, Decision, Gate
 from config.values import BoundaryArn, Email, Name, Part, Region, on_or_off
 
@@ -58,7 +58,7 @@ class Release(Part):
 
 class Serving(Part):
     mode: Mode = "realtime"
-    """An endpoint that answers at any time, or a transform of the files that came, once a day."""
+    """An endpoint on instances, one without, or a transform of the files that came, once a day."""
     memory_gib: Annotated[float, Field(gt=0)] = 4
     """What an instance of the endpoint or of a transform must have, at least."""
     vcpus: Annotated[int, Field(ge=1)] = 2
@@ -69,10 +69,16 @@ class Serving(Part):
     """Share of requests that is captured; what is not captured gets no label."""
     release: Release = Release()
     batch: Batch = Batch()
+    serverless: Serverless = Serverless()
 
     @property
     def has_endpoint(self) -> bool:
         return self.mode != "batch"
+
+    @property
+    def standing_instances(self) -> int:
+        """Those that are billed day and night."""
+        return self.instance_count if self.mode == "realtime" else 0
 
     @property
     def component(self) -> Literal["Hosting", "Transform"]:

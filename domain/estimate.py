@@ -66,6 +66,27 @@ class Transforms:
         return DAYS_PER_MONTH * hours * self.usd_per_hour * self.instance_count
 
 
+SERVERLESS_USD_PER_GB_SECOND = 0.00002
+"""What memory costs while a request is answered."""
+SECONDS_PER_REQUEST = 0.05
+"""Of a serverless endpoint; assumed: a prediction and the capture that goes before its answer."""
+
+
+@dataclass(frozen=True)
+class Serverless:
+    """Memory that is billed while requests are answered."""
+
+    memory_mb: int
+
+    def usd_per_month(self, requests_per_day: float) -> float:
+        """
+        >>> round(Serverless(2048).usd_per_month(100_000), 2)
+        6.08
+        """
+        seconds = DAYS_PER_MONTH * requests_per_day * SECONDS_PER_REQUEST
+        return seconds * self.memory_mb / 1024 * SERVERLESS_USD_PER_GB_SECOND
+
+
 @dataclass(frozen=True)
 class Line:
     """Dollars a month at rest, and with the load on top."""
@@ -82,11 +103,11 @@ def estimate(
     *,
     instances: str,
     training_budget_usd: float,
-    transforms: Transforms | None = None,
+    beside: Transforms | Serverless | None = None,
 ) -> tuple[Line, ...]:
     """Every line that is priced; `instances` says in words what the endpoint, or a transform, runs on.
 
-    With `transforms` there is no endpoint, and a request is a row.
+    `beside` is what serves in place of instances that stand; by transforms a request is a row.
 
     >>> none = Load(0, 0, 0, capture_percent=100, capture_days=90)
     >>> lines = estimate(IdleCost(74.46, 6.2, 1.0, 0.26), none, instances="1 x ml.c5.large", training_budget_usd=25)
@@ -100,7 +121,7 @@ def estimate(
         ("keys", cost.key_usd, "new KMS keys"),
         ("queues", cost.queue_usd, "Lambda polls them day and night"),
     )
-    first, *more = _served(cost, load, instances, transforms)
+    first, *more = _served(cost, load, instances, beside)
     return (
         first,
         *(Line(what, usd, usd, how) for what, usd, how in always),
@@ -115,17 +136,23 @@ def estimate(
     )
 
 
-def _served(cost: IdleCost, load: Load, instances: str, transforms: Transforms | None) -> tuple[Line, ...]:
-    if transforms:
+def _served(
+    cost: IdleCost, load: Load, instances: str, beside: Transforms | Serverless | None
+) -> tuple[Line, ...]:
+    if isinstance(beside, Transforms):
         how = (
             f"{instances}, once a day: {TRANSFORM_START_MINUTES:g} minutes and {ROWS_PER_SECOND_AND_VCPU:,} rows a "
             "second and vCPU, assumed"
         )
-        return (Line("transforms", 0.0, transforms.usd_per_month(load.requests_per_day), how),)
+        return (Line("transforms", 0.0, beside.usd_per_month(load.requests_per_day), how),)
     gb = load.gb_per_month
     data = f"{gb:.2f} GB at {DATA_USD_PER_GB:g} USD"
+    endpoint = Line("endpoint", cost.endpoint_usd, cost.endpoint_usd, f"{instances}, day and night")
+    if beside:
+        how = f"{beside.memory_mb} MB for {SECONDS_PER_REQUEST:g} seconds a request, assumed"
+        endpoint = Line("endpoint", 0.0, beside.usd_per_month(load.requests_per_day), how)
     return (
-        Line("endpoint", cost.endpoint_usd, cost.endpoint_usd, f"{instances}, day and night"),
+        endpoint,
         Line("data through the endpoint", 0.0, gb * DATA_USD_PER_GB, data),
     )
 

@@ -51,10 +51,12 @@ METRIC_UNITS = {
 
 
 class ServerMetric:
-    """What the endpoint's server publishes while two versions are compared, as sums over rows."""
+    """What the endpoint's server publishes: while two versions are compared sums over rows; its own capture."""
 
     PREDICTION_SUM = "PredictionSum"
     PREDICTION_ROWS = "PredictionRows"
+    CAPTURED = "Captured"
+    """1 or 0 of each answer that was to be captured, so the mean is the share."""
 
 
 ENDPOINT_DIMENSION = "Endpoint"

@@ -206,7 +206,7 @@ class RecordReleaseSettings(Settings):
     ledger_table: str
     topic_arn: TopicArn
     release_model_function: OwnName
-    mode: Literal["realtime", "batch"]
+    mode: Literal["realtime", "serverless", "batch"]
     min_requests: int
     delivery_pipeline: DeliveryPipeline
     delivery_stage: DeliveryStage

@@ -104,10 +104,12 @@ def decide_transform(
 def job_name(deployment: str, now: datetime) -> str:
     """At most 63 characters; the date after the deployment's name keeps a longer name's jobs apart.
 
+    To the minute, so that a schedule which fires twice asks for one job.
+
     >>> job_name("tideline-dev", datetime(2013, 3, 1, 2))
-    'tideline-dev-20130301-020000'
+    'tideline-dev-20130301-0200'
     """
-    return f"{deployment}-{now:%Y%m%d-%H%M%S}"
+    return f"{deployment}-{now:%Y%m%d-%H%M}"
 
 
 def manifest(bucket: str, files: Sequence[str]) -> str:

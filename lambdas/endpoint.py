@@ -51,13 +51,11 @@ def observe_batch(stack: dict[str, Any]) -> Observed:
     )
 
 
-def requests_of(endpoint_name: str, config_name: str, *, since: datetime, now: datetime) -> int:
-    """How many requests this configuration was asked, of all that the endpoint ran."""
-    dimensions = {
-        "EndpointName": endpoint_name,
-        "VariantName": VARIANT,
-        "EndpointConfigName": config_name,
-    }
+def requests_of(endpoint_name: str, config_name: str | None, *, since: datetime, now: datetime) -> int:
+    """How many requests this configuration was asked, of all that the endpoint ran; without one, how many in all."""
+    dimensions = {"EndpointName": endpoint_name, "VariantName": VARIANT}
+    if config_name:
+        dimensions["EndpointConfigName"] = config_name
     found = aws.client("cloudwatch").get_metric_statistics(
         Namespace="AWS/SageMaker",
         MetricName="Invocations",

@@ -139,7 +139,9 @@ def _evidence(
 ) -> Evidence:
     since, requests, said = utc(body["opened_at"]), 0, []
     if observed.config_name and settings.mode != "batch":
-        requests = endpoint.requests_of(settings.endpoint_name, observed.config_name, since=since, now=now)
+        # All at once, so what a serverless endpoint is asked since then is asked of the new configuration.
+        of_config = observed.config_name if settings.mode == "realtime" else None
+        requests = endpoint.requests_of(settings.endpoint_name, of_config, since=since, now=now)
     if observed.endpoint_status not in BUSY and not observed.runs_release(
         settings.deployment, body["release_id"]
     ):

@@ -77,7 +77,11 @@ def _capture(settings: RecordTransformSettings, transform: Transform) -> tuple[l
                 f"{file} is not watched: its output is above {LARGEST_OUTPUT:,} bytes; split the file"
             )
             continue
-        exchange = captured(found["Body"].read().decode(errors="replace"), file=file, transform=transform)
+        try:
+            exchange = captured(found["Body"].read().decode(errors="replace"), file=file, transform=transform)
+        except ValueError as error:  # it must not keep the next transform from starting
+            notes.append(f"{file} is not watched: {error}")
+            continue
         into = capture_key(transform, file, endpoint=settings.endpoint_name, variant=VARIANT, at=at)
         bucket, key_arn = settings.capture_bucket, settings.kms_key_arn
         aws.write(s3, bucket, into, exchange.line.encode(), kms_key_arn=key_arn)

@@ -7,7 +7,15 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from config.schema import Config
-from domain.names import DEPLOYMENT_DIMENSION, METRIC_NAMESPACE, VARIANT, Metric, Names
+from domain.names import (
+    DEPLOYMENT_DIMENSION,
+    ENDPOINT_DIMENSION,
+    METRIC_NAMESPACE,
+    VARIANT,
+    Metric,
+    Names,
+    ServerMetric,
+)
 
 HALF = 12
 HEIGHT = 6
@@ -75,6 +83,17 @@ def _of_endpoint(names: Names) -> list[cloudwatch.GraphWidget]:
     ]
 
 
+def _own_capture(names: Names) -> cloudwatch.GraphWidget:
+    captured = cloudwatch.Metric(
+        namespace=METRIC_NAMESPACE,
+        metric_name=ServerMetric.CAPTURED,
+        dimensions_map={ENDPOINT_DIMENSION: names.endpoint},
+        statistic="Average",
+        period=Duration.hours(1),
+    )
+    return _graph("Share of what was to be captured that the server could write", [captured], label="share")
+
+
 class Dashboard(Construct):
     def __init__(
         self, scope: Construct, construct_id: str, *, config: Config, alarms: list[cloudwatch.IAlarm]
@@ -98,6 +117,8 @@ class Dashboard(Construct):
         )
         if has_endpoint:
             dashboard.add_widgets(*_of_endpoint(names))
+        if config.serving.mode == "serverless":
+            dashboard.add_widgets(_own_capture(names))
         dashboard.add_widgets(
             _graph(
                 "Evidence that the model got worse",

@@ -43,7 +43,7 @@ def idle_cost_of(scope: Construct, config: Config, instance: Candidate) -> IdleC
     return idle_cost(
         Standing(
             instance_usd_per_hour=instance.usd_per_hour,
-            instance_count=config.serving.instance_count if config.serving.has_endpoint else 0,
+            instance_count=config.serving.standing_instances,
             new_keys=count(kms.CfnKey),
             alarms=sum(_billed(one) for one in constructs if isinstance(one, cloudwatch.CfnAlarm)),
             custom_metrics=len(METRIC_UNITS),

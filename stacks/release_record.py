@@ -32,6 +32,7 @@ def mode_parameter(stack: Stack, mode: str) -> None:
         MODE_PARAMETER,
         default=mode,
         allowed_values=[mode],
+        constraint_description="serving.mode of a live deployment cannot change; see docs/modes.md",
         description="serving.mode, which a live deployment keeps",
     )
     CfnOutput(stack, "Mode", value=given.value_as_string, description="How the model is served")

@@ -272,7 +272,7 @@ class RetrainingStack(Stack):
         function.allow(["sns:Publish"], [self.monitoring.topic.topic_arn])
         function.allow(["lambda:InvokeFunction"], [self.release_model.function.function_arn])
         run_when_serving_settled(function, self.serving_stack)
-        if self.config.serving.has_endpoint:
+        if self.config.serving.mode == "realtime":  # others have no rollback alarms
             run_on_rollback_alarm(function, self.names)
         return function
 

@@ -9,7 +9,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from config.schema import Config
-from domain.idle_cost import PRICES_AS_OF, IdleCost
+from domain.idle_cost import IdleCost
 from domain.instances import Candidate
 from domain.names import (
     BEFORE_PARAMETER,
@@ -21,6 +21,7 @@ from domain.names import (
     Prefix,
 )
 from domain.traffic_shift import ShiftPlan, plan_shift
+from stacks.cost_outputs import show_cost
 from stacks.release_record import FIRST_TYPE, has_release, mode_parameter, release_parameter, shape_of
 from stacks.rollback_alarms import NewFleet, deployment_config, rollback_alarms
 from stacks.storage import StorageStack
@@ -107,7 +108,7 @@ class ServingStack(Stack):
         """
         capture, pools = self._capture(config, storage), self._instance_pools(release)
         role, key = storage.model_role.role_arn, storage.key.key_arn
-        settings = config.serving.model_dump(exclude={"mode", "batch"})
+        settings = config.serving.model_dump(exclude={"mode", "batch", "serverless"})
         shape = shape_of(self, settings, container, capture, pools, role, key)
         name = Fn.join("-", [names.deployment, Fn.select(0, release), shape])
         model = sagemaker.CfnModel(
@@ -140,25 +141,14 @@ class ServingStack(Stack):
         return model, endpoint_config, name
 
     def show_cost(self, config: Config, instance: Candidate, cost: IdleCost) -> None:
-        """What a month costs before anything happens, and at most; `cdk deploy` prints both."""
-        CfnOutput(
+        """What a month costs before anything happens, and at most."""
+        endpoint = f"{config.serving.instance_count} x {instance.instance_type} {cost.endpoint_usd:.2f}"
+        show_cost(
             self,
-            "IdleUsdPerMonth",
-            value=f"{cost.total_usd:.2f}",
-            description=(
-                f"With a live model and no request: {config.serving.instance_count} x {instance.instance_type} "
-                f"{cost.endpoint_usd:.2f}, alarms, metrics and dashboard {cost.watch_usd:.2f}, key {cost.key_usd:.2f}, "
-                f"queue polling {cost.queue_usd:.2f} (list prices of {PRICES_AS_OF}, no free tier)"
-            ),
-        )
-        CfnOutput(
-            self,
-            "CeilingUsdPerMonth",
-            value=f"{cost.ceiling_usd(config.budget_usd_per_month):.2f}",
-            description=(
-                f"Idle and the whole training budget of {config.budget_usd_per_month:.2f}; "
-                "requests, logs and storage come on top"
-            ),
+            cost,
+            config.budget_usd_per_month,
+            at_rest=f"With a live model and no request: {endpoint}, ",
+            beyond="requests, logs and storage",
         )
 
     def _capture(

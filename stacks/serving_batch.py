@@ -9,9 +9,10 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from config.schema import Config
-from domain.idle_cost import PRICES_AS_OF, IdleCost
+from domain.idle_cost import IdleCost
 from domain.instances import Candidate
 from domain.names import MODEL_OUTPUT, Names
+from stacks.cost_outputs import show_cost
 from stacks.release_record import FIRST_TYPE, has_release, mode_parameter, release_parameter, shape_of
 from stacks.storage import StorageStack
 
@@ -56,24 +57,14 @@ class BatchServingStack(Stack):
         )
 
     def show_cost(self, config: Config, instance: Candidate, cost: IdleCost) -> None:
-        """What a month costs without a file to predict, and at most; `cdk deploy` prints both."""
-        CfnOutput(
-            self,
-            "IdleUsdPerMonth",
-            value=f"{cost.total_usd:.2f}",
-            description=(
-                f"With a live model and no file: alarms, metrics and dashboard {cost.watch_usd:.2f}, "
-                f"key {cost.key_usd:.2f}, queue polling {cost.queue_usd:.2f}; a transform is "
-                f"{config.serving.instance_count} x {instance.instance_type} at {instance.usd_per_hour:g} an hour "
-                f"(list prices of {PRICES_AS_OF}, no free tier)"
-            ),
+        """What a month costs without a file to predict, and at most."""
+        price = (
+            f"{config.serving.instance_count} x {instance.instance_type} at {instance.usd_per_hour:g} an hour"
         )
-        CfnOutput(
+        show_cost(
             self,
-            "CeilingUsdPerMonth",
-            value=f"{cost.ceiling_usd(config.budget_usd_per_month):.2f}",
-            description=(
-                f"Idle and the whole training budget of {config.budget_usd_per_month:.2f}; "
-                "transforms, logs and storage come on top"
-            ),
+            cost,
+            config.budget_usd_per_month,
+            at_rest=f"With a live model and no file, a transform being {price}: ",
+            beyond="transforms, logs and storage",
         )

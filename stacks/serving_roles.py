@@ -26,6 +26,7 @@ def model_role(
     capture: s3.IBucket,
     images: ecr.IRepository,
     key: kms.IKey,
+    has_rollback_alarms: bool,
 ) -> iam.Role:
     """What an endpoint may do: read its model and image, write its capture, logs and metrics."""
     role = iam.Role(stack, "ModelRole", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
@@ -38,8 +39,9 @@ def model_role(
         log_groups=[f"/aws/sagemaker/Endpoints/{names.endpoint}"],
         namespaces=["AWS/SageMaker", "/aws/sagemaker/Endpoints"],
     )
-    # AWS asks it of "your IAM execution role" and does not say whether that is this one or the caller's.
-    allow(role, ["cloudwatch:DescribeAlarms"], rollback_alarm_arns(stack, names))
+    if has_rollback_alarms:
+        # AWS asks it of "your IAM execution role" and does not say whether that is this one or the caller's.
+        allow(role, ["cloudwatch:DescribeAlarms"], rollback_alarm_arns(stack, names))
     return role
 
 

@@ -54,7 +54,13 @@ class StorageStack(Stack):
                 self, self.names, artefacts=self.artefacts, data=self.data, images=images, key=key
             )
         return model_role(
-            self, self.names, artefacts=self.artefacts, capture=self.capture, images=images, key=key
+            self,
+            self.names,
+            artefacts=self.artefacts,
+            capture=self.capture,
+            images=images,
+            key=key,
+            has_rollback_alarms=mode == "realtime",
         )
 
     def _data(self, brought: str | None) -> s3.IBucket:

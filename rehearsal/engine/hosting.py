@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ PING_TIMEOUT_SECONDS = 2
 INVOCATION_TIMEOUT_SECONDS = 60
 STOP_GRACE_SECONDS = 30
 POLL_SECONDS = 0.02
+KEPT_WARM = timedelta(minutes=10)
+"""Assumed: for how long a serverless container waits for another request."""
 
 
 class DeploymentFailed(Exception):
@@ -83,6 +85,7 @@ class Host:
     def invoke(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         """POST /invocations over a kept-alive connection; a connection gone stale is opened anew once."""
         with self._lock:
+            self._wake_up()
             self._note_time()
             is_fresh = self._connection is None
             try:
@@ -92,6 +95,18 @@ class Host:
                 if is_fresh:
                     raise
                 return self._post(body, headers)
+
+    def _wake_up(self) -> None:
+        """A serverless container that was not asked for a while is gone; the next request starts one."""
+        idle = self.account.clock.now() - self.active_at
+        if "ServerlessConfig" in self.variant and idle > KEPT_WARM:
+            self._close()
+            containers.stop(self.process, grace_seconds=STOP_GRACE_SECONDS)
+            self.publish_log(is_last=True)
+            self.process = containers.start(self.account, self.run)
+            self.log = containers.LogReader(self.run.log)
+            self.active_at = self.account.clock.now()
+            self.wait_until_healthy()
 
     def _note_time(self) -> None:
         """What it printed before belongs to the time before."""

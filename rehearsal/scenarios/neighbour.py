@@ -44,7 +44,7 @@ NEAR_MISSES: dict[str, dict[str, Any]] = {
     TRANSFORM: {
         "source": "com.neighbour",
         "detail-type": "Neighbour Transform Job State Change",
-        "detail.TransformJobName": "neighbour-20130301-020000",
+        "detail.TransformJobName": "neighbour-20130301-0200",
         "detail.TransformJobStatus": "InProgress",
     },
     DELIVERY: {

@@ -209,7 +209,7 @@ def test_the_events_of_one_deployment_never_reach_another(dev: Deployment, prod:
         assert not matches(rule.properties["EventPattern"], RULES[name]()), name
 
 
-def transform_event(name: str = "tideline-nightly-20130301-020000", status: str = "Failed") -> Event:
+def transform_event(name: str = "tideline-nightly-20130301-0200", status: str = "Failed") -> Event:
     detail = {"TransformJobName": name, "TransformJobStatus": status}
     arn = ARN.format(service="sagemaker", resource=f"transform-job/{name}")
     return envelope("aws.sagemaker", "SageMaker Transform Job State Change", arn, detail)
@@ -222,8 +222,8 @@ def transform_event(name: str = "tideline-nightly-20130301-020000", status: str 
         (transform_event(status="Completed"), True),
         (transform_event(status="Stopped"), True),
         (transform_event(status="InProgress"), False),
-        (transform_event(name="tideline-nightly-x1-20130301-020000"), False),
-        (transform_event(name="tideline-dev-20130301-020000"), False),
+        (transform_event(name="tideline-nightly-x1-20130301-0200"), False),
+        (transform_event(name="tideline-dev-20130301-0200"), False),
         ({**transform_event(), "source": "made.up"}, False),
     ],
 )

@@ -27,7 +27,7 @@ from domain.transforms import (
 
 FILES = ("requests/2013/03/01/a.csv", "requests/2013/03/01/b.csv")
 ENDED = Transform(
-    job="d-x-20130301-020000",
+    job="d-x-20130301-0200",
     release_id="000001",
     package_arn="arn:model-package/d-x/1",
     model_name="d-x-000001-0123abcd",
@@ -76,7 +76,7 @@ def test_nothing_is_predicted_where_there_is_a_reason(
 
 
 def test_a_file_without_an_output_is_tried_once_more_and_then_left_to_people() -> None:
-    again = replace(PART, job="d-x-20130302-020000", files=FILES[1:], predicted=())
+    again = replace(PART, job="d-x-20130302-0200", files=FILES[1:], predicted=())
     assert pending_files(FILES, [PART]) == FILES[1:]
     assert pending_files(FILES, [PART, again]) == ()
 
@@ -135,7 +135,7 @@ def test_files_of_one_transform_are_captured_under_keys_of_their_own() -> None:
     at = datetime(2013, 3, 1, 2, tzinfo=UTC)
     keys = {capture_key(ENDED, file, endpoint="d-x", variant="live", at=at) for file in FILES}
     assert len(keys) == 2
-    assert all(key.startswith("capture/d-x/live/2013/03/01/02/d-x-20130301-020000-") for key in keys)
+    assert all(key.startswith("capture/d-x/live/2013/03/01/02/d-x-20130301-0200-") for key in keys)
 
 
 def test_people_hear_which_files_are_tried_again_and_which_are_not() -> None:

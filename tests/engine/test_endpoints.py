@@ -307,6 +307,27 @@ def test_instance_pools_run_on_their_first_type(hosting: Hosting) -> None:
     ]
 
 
+def test_a_serverless_container_that_was_not_asked_for_a_while_starts_anew(hosting: Hosting) -> None:
+    serverless = {
+        "InstanceType": None,
+        "InitialInstanceCount": None,
+        "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 5},
+    }
+    hosting.endpoint("cold", variant=serverless)
+    directory = hosting.world.account.directory / "endpoints" / "cold"
+
+    def started() -> int:
+        return max(path.stat().st_mtime_ns for path in directory.rglob("log"))
+
+    assert hosting.ask("cold") == "42.0"
+    first = started()
+    hosting.later(minutes=5)
+    assert (hosting.ask("cold"), started()) == ("42.0", first)
+    hosting.later(minutes=11)
+    assert hosting.ask("cold") == "42.0"
+    assert started() > first
+
+
 def test_a_serverless_endpoint_has_no_data_capture(hosting: Hosting) -> None:
     serverless = {
         "InstanceType": None,

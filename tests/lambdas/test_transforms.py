@@ -29,7 +29,7 @@ START = StartTransformSettings(
     instance_count=1,
 )
 PACKAGE = f"{ACCOUNT}:model-package/{DEPLOYMENT}/1"
-JOB = f"{DEPLOYMENT}-20130420-130000"
+JOB = f"{DEPLOYMENT}-20130420-1300"
 FILES = ("requests/2013/04/19/a.csv", "requests/2013/04/20/b.csv")
 
 
@@ -187,6 +187,15 @@ def test_one_that_was_claimed_and_never_asked_for_blocks_nothing(batch: Batch) -
     batch.refusal = ""
     batch.local.at(NOW + timedelta(days=1))
     assert batch.start()["verdict"] == "start"
+
+
+def test_an_output_that_cannot_be_read_is_told_and_blocks_nothing(batch: Batch) -> None:
+    batch.come(FILES[0])
+    batch.start()
+    batch.local.put(f"s3://data/predictions/{JOB}/a.csv.out", b"alone\n")
+    assert batch.end("Completed")["verdict"] == "completed"
+    assert "has no prediction after its input" in batch.local.messages()[0]
+    assert batch.start()["rule"] == "nothing-new"
 
 
 def test_a_file_too_large_to_watch_is_predicted_and_told(

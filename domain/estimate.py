@@ -72,11 +72,22 @@ SECONDS_PER_REQUEST = 0.05
 """Of a serverless endpoint; assumed: a prediction and the capture that goes before its answer."""
 
 
+PUT_USD = 0.005 / 1000
+"""S3's price of writing an object: its own capture writes one an answer, SageMaker's one an hour."""
+
+
 @dataclass(frozen=True)
 class Serverless:
     """Memory that is billed while requests are answered."""
 
     memory_mb: int
+
+    def capture_usd_per_month(self, captured_per_day: float) -> float:
+        """
+        >>> round(Serverless(2048).capture_usd_per_month(100_000), 2)
+        15.21
+        """
+        return DAYS_PER_MONTH * captured_per_day * PUT_USD
 
     def usd_per_month(self, requests_per_day: float) -> float:
         """
@@ -121,6 +132,12 @@ def estimate(
         ("keys", cost.key_usd, "new KMS keys"),
         ("queues", cost.queue_usd, "Lambda polls them day and night"),
     )
+    puts = 0.0
+    if isinstance(beside, Serverless):
+        puts = beside.capture_usd_per_month(load.requests_per_day * load.capture_percent / 100)
+    how_kept = (
+        f"{kept:.2f} GB lie in S3, {load.capture_percent:g}% of requests for {load.capture_days:g} days"
+    )
     first, *more = _served(cost, load, instances, beside)
     return (
         first,
@@ -129,8 +146,8 @@ def estimate(
         Line(
             "captured requests",
             0.0,
-            kept * STORAGE_USD_PER_GB_MONTH,
-            f"{kept:.2f} GB lie in S3, {load.capture_percent:g}% of requests for {load.capture_days:g} days",
+            kept * STORAGE_USD_PER_GB_MONTH + puts,
+            f"{how_kept}; an object an answer is {puts:.2f} of it" if puts else how_kept,
         ),
         Line("training", 0.0, training_budget_usd, "budget_usd_per_month: the most that runs may cost"),
     )

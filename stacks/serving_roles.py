@@ -74,7 +74,10 @@ def rollback_alarm_arns(stack: Stack, names: Names) -> list[str]:
 
 
 def serving_deploy_role(stack: Stack, names: Names, *, model: iam.IRole, key: kms.IKey) -> iam.Role:
-    """The role under which CloudFormation updates Serving: nothing but this endpoint's own parts."""
+    """The role under which CloudFormation updates Serving: nothing but this endpoint's own parts.
+
+    The same in each mode: a deploy that would change the mode is refused after Storage, and what is live must go on.
+    """
     role = iam.Role(
         stack,
         "ServingDeployRole",

@@ -256,8 +256,12 @@ def _train(args: argparse.Namespace, config: Config) -> int:
 
 
 def _smoke(args: argparse.Namespace, config: Config) -> int:
-    from cli.smoke import smoke
+    from cli.smoke import smoke, smoke_batch
     from training import user
+
+    if config.serving.mode == "batch":
+        print(smoke_batch(_aws(args, config), hour_utc=config.serving.batch.hour_utc))
+        return 0
 
     features = {feature.name: feature.kind for feature in user.schema().features}
     print(smoke(_aws(args, config), features))

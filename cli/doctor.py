@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.table import Table
 
 from cli.ready import LOG_IN
+from cli.serving import live_mode
 from cli.source import Aws
 from cli.terminal import console
 from config.delivery import Delivery, load_delivery
@@ -39,6 +40,7 @@ def examine(aws: Aws, config: Config, root: Path = ROOT) -> list[Finding]:
     asked: list[tuple[str, Callable[[], Finding]]] = [
         ("bootstrap", lambda: _bootstrap(aws, account.found.split(",")[0])),
         ("people", lambda: _people(aws, config)),
+        ("serving.mode", lambda: preflight.check_mode(live_mode(aws), wanted=config.serving.mode)),
     ]
     if delivery and delivery.source.connection:
         asked.append(("connection", lambda: _connection(aws, delivery)))
@@ -117,14 +119,17 @@ def _connection(aws: Aws, delivery: Delivery) -> Finding:
 
 
 def _quotas(aws: Aws, config: Config, book: PriceBook) -> Iterator[Finding]:
-    """A release runs both fleets at once, so the endpoint needs twice its instances."""
+    """A release runs both fleets at once, so an endpoint needs twice its instances; a transform runs alone."""
     quotas: dict[str, float] = {}
     seen = _seen("quotas", lambda: _read_quotas(aws, quotas))
     if seen.verdict != preflight.OK:
         yield seen
         return
+    serving = config.serving
+    fleets = {"realtime": 2, "batch": 1, "serverless": 0}[serving.mode]
+    served = [(serving.component, fleets * serving.instance_count)] if fleets else []
     for component, needed in (
-        ("Hosting", 2 * config.serving.instance_count),
+        *served,
         ("Training", 1),
         ("Processing", 1),
     ):
@@ -142,7 +147,7 @@ def _read_quotas(aws: Aws, quotas: dict[str, float]) -> Finding:
 
 def _choice(config: Config, book: PriceBook, component: str) -> Choice:
     use_estimates = config.prices.estimates == "use"
-    if component == "Hosting":
+    if component in ("Hosting", "Transform"):
         serving = config.serving
         hosting = Workload(component, serving.memory_gib, vcpus=serving.vcpus, use_estimates=use_estimates)
         return choose(book, hosting)

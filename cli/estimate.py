@@ -15,7 +15,7 @@ from cli.changes import checked_out
 from cli.source import CommandError
 from cli.terminal import console
 from config.schema import ROOT, Config
-from domain.estimate import Change, Line, Load, estimate
+from domain.estimate import Change, Line, Load, Serverless, Transforms, estimate
 from domain.idle_cost import PRICES_AS_OF
 
 NOT_IN_IT = (
@@ -32,20 +32,26 @@ def of_tree(
     from stacks.idle import choose_serving_instance, idle_cost_of
     from stacks.storage import CAPTURE_DAYS
 
-    instance = choose_serving_instance(config)
+    instance, serving = choose_serving_instance(config), config.serving
     app = build([config])
     load = Load(
         requests_per_day,
         request_bytes,
         answer_bytes,
-        capture_percent=config.serving.capture_percent,
+        capture_percent=serving.capture_percent,
         capture_days=CAPTURE_DAYS,
     )
+    beside = {
+        "realtime": None,
+        "serverless": Serverless(serving.serverless.memory_mb),
+        "batch": Transforms(instance.usd_per_hour, serving.vcpus, serving.instance_count),
+    }
     lines = estimate(
         idle_cost_of(app, config, instance),
         load,
-        instances=f"{config.serving.instance_count} x {instance.instance_type}",
+        instances=f"{serving.instance_count} x {instance.instance_type}",
         training_budget_usd=config.budget_usd_per_month,
+        beside=beside[serving.mode],
     )
     return list(lines)
 

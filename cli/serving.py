@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from cli.source import Aws
-from domain.names import NO_RELEASE, RELEASE_PARAMETER
+from domain.names import MODE_PARAMETER, NO_RELEASE, RELEASE_PARAMETER
 from domain.releases import ReleaseRecord
 
 
@@ -26,6 +26,15 @@ def _stack(aws: Aws) -> dict[str, Any] | None:
             raise
         return None
     return found
+
+
+def live_mode(aws: Aws) -> str | None:
+    """How Serving serves; None before it is deployed. One from before there were modes serves in real time."""
+    stack = _stack(aws)
+    if stack is None:
+        return None
+    values = {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])}
+    return str(values.get(MODE_PARAMETER, "realtime"))
 
 
 def live_release(aws: Aws) -> ReleaseRecord | None:

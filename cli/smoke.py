@@ -31,6 +31,17 @@ def smoke(aws: Aws, features: Mapping[str, str]) -> str:
     return f"{model_stamp(release.package_arn)} answers {len(rows)} rows with finite numbers"
 
 
+def smoke_batch(aws: Aws, *, hour_utc: int) -> str:
+    """A batch answers nobody: says what its next transform runs. Raises CommandError if that is nothing."""
+    release = live_release(aws)
+    if release is None:
+        raise CommandError(
+            f"no model is live in {aws.names.deployment}, so there is nothing to prove; see ./tideline status"
+        )
+    model = model_stamp(release.package_arn)
+    return f"{model} is live and serves by batch: nothing was asked; the transform at {hour_utc}:00 UTC is its proof"
+
+
 def _rows(features: Mapping[str, str]) -> list[Row]:
     """Nothing known, zeros, and words that no training table has: any model must answer each."""
     numbers: Sequence[tuple[float | None, str]] = ((None, ""), (0.0, ""), (1.0, INFERENCE_ID))

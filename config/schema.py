@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
+from config.modes import Batch, Mode, Serverless, refusals
 from config.scaling import Scaling
 from config.trust import Bias, Card, Checks, Decision, Explain, Gate
 from config.values import BoundaryArn, Email, Name, Part, Region, on_or_off
@@ -57,17 +58,42 @@ class Release(Part):
 
 
 class Serving(Part):
+    mode: Mode = "realtime"
+    """An endpoint on instances, one without, or a transform of the files that came, once a day."""
     memory_gib: Annotated[float, Field(gt=0)] = 4
-    """What an instance of the endpoint must have, at least."""
+    """What an instance of the endpoint or of a transform must have, at least."""
     vcpus: Annotated[int, Field(ge=1)] = 2
     """And its vCPUs, at least."""
     instance_count: Annotated[int, Field(ge=1)] = 1
-    """Instances behind the endpoint, day and night; with `scaling` the fewest, and those of the first release."""
+    """Instances behind the endpoint, day and night, or of a transform, while it runs; with `scaling` the fewest, and
+    those of the first release."""
     capture_percent: Annotated[int, Field(ge=1, le=100)] = 100
     """Share of requests that is captured; what is not captured gets no label."""
     release: Release = Release()
     scaling: Scaling | None = None
     """`{max_instances, invocations_per_instance, ...}`: instances come and go with the traffic."""
+    batch: Batch = Batch()
+    serverless: Serverless = Serverless()
+
+    @property
+    def has_endpoint(self) -> bool:
+        return self.mode != "batch"
+
+    @property
+    def standing_instances(self) -> int:
+        """Those that are billed day and night."""
+        return self.instance_count if self.mode == "realtime" else 0
+
+    @property
+    def component(self) -> Literal["Hosting", "Transform"]:
+        """SageMaker's word for what the instances do, as price tables and quotas have it."""
+        return "Hosting" if self.has_endpoint else "Transform"
+
+    @model_validator(mode="after")
+    def _no_key_without_use(self) -> Serving:
+        if refused := refusals(self.mode, self.model_fields_set):
+            raise ValueError("; ".join(refused))
+        return self
 
     @model_validator(mode="after")
     def _has_room_to_scale(self) -> Serving:

@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Decision:
-    """One decision. `kind` is instance, training, retrain, gate, release, delivery; `verdict` one word of that kind."""
+    """One decision. `kind` is instance, training, retrain, gate, release, transform or delivery."""
 
     kind: str
     verdict: str

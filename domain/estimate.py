@@ -40,6 +40,64 @@ class Load:
         return self.requests_per_day * DAYS_PER_MONTH * per_request / GB
 
 
+TRANSFORM_START_MINUTES = 4.0
+"""Billed before a transform answers its first row, as jobs of this size were seen to take."""
+ROWS_PER_SECOND_AND_VCPU = 2000
+"""What a transform predicts; assumed, and on the careful side of what the server answers in large requests."""
+
+
+@dataclass(frozen=True)
+class Transforms:
+    """One transform a day, on so many instances; a day without rows has none."""
+
+    usd_per_hour: float
+    vcpus: int
+    instance_count: int
+
+    def usd_per_month(self, rows_per_day: float) -> float:
+        """
+        >>> round(Transforms(0.12, vcpus=2, instance_count=1).usd_per_month(1_000_000), 2)
+        0.5
+        """
+        if not rows_per_day:
+            return 0.0
+        rate = ROWS_PER_SECOND_AND_VCPU * self.vcpus * self.instance_count
+        hours = TRANSFORM_START_MINUTES / 60 + rows_per_day / rate / 3600
+        return DAYS_PER_MONTH * hours * self.usd_per_hour * self.instance_count
+
+
+SERVERLESS_USD_PER_GB_SECOND = 0.00002
+"""What memory costs while a request is answered."""
+SECONDS_PER_REQUEST = 0.05
+"""Of a serverless endpoint; assumed: a prediction and the capture that goes before its answer."""
+
+
+PUT_USD = 0.005 / 1000
+"""S3's price of writing an object: its own capture writes one an answer, SageMaker's one an hour."""
+
+
+@dataclass(frozen=True)
+class Serverless:
+    """Memory that is billed while requests are answered."""
+
+    memory_mb: int
+
+    def capture_usd_per_month(self, captured_per_day: float) -> float:
+        """
+        >>> round(Serverless(2048).capture_usd_per_month(100_000), 2)
+        15.21
+        """
+        return DAYS_PER_MONTH * captured_per_day * PUT_USD
+
+    def usd_per_month(self, requests_per_day: float) -> float:
+        """
+        >>> round(Serverless(2048).usd_per_month(100_000), 2)
+        6.08
+        """
+        seconds = DAYS_PER_MONTH * requests_per_day * SECONDS_PER_REQUEST
+        return seconds * self.memory_mb / 1024 * SERVERLESS_USD_PER_GB_SECOND
+
+
 @dataclass(frozen=True)
 class Line:
     """Dollars a month at rest, and with the load on top."""
@@ -50,8 +108,17 @@ class Line:
     how: str
 
 
-def estimate(cost: IdleCost, load: Load, *, instances: str, training_budget_usd: float) -> tuple[Line, ...]:
-    """Every line that is priced; `instances` says in words what the endpoint runs on.
+def estimate(
+    cost: IdleCost,
+    load: Load,
+    *,
+    instances: str,
+    training_budget_usd: float,
+    beside: Transforms | Serverless | None = None,
+) -> tuple[Line, ...]:
+    """Every line that is priced; `instances` says in words what the endpoint, or a transform, runs on.
+
+    `beside` is what serves in place of instances that stand; by transforms a request is a row.
 
     >>> none = Load(0, 0, 0, capture_percent=100, capture_days=90)
     >>> lines = estimate(IdleCost(74.46, 6.2, 1.0, 0.26), none, instances="1 x ml.c5.large", training_budget_usd=25)
@@ -61,24 +128,26 @@ def estimate(cost: IdleCost, load: Load, *, instances: str, training_budget_usd:
     gb = load.gb_per_month
     kept = gb * load.capture_percent / 100 * CAPTURE_OVERHEAD * load.capture_days / DAYS_PER_MONTH
     always = (
-        ("endpoint", cost.endpoint_usd, f"{instances}, day and night"),
         ("alarms, metrics, dashboard", cost.watch_usd, "each billed for being there"),
         ("keys", cost.key_usd, "new KMS keys"),
         ("queues", cost.queue_usd, "Lambda polls them day and night"),
     )
+    puts = 0.0
+    if isinstance(beside, Serverless):
+        puts = beside.capture_usd_per_month(load.requests_per_day * load.capture_percent / 100)
+    how_kept = (
+        f"{kept:.2f} GB lie in S3, {load.capture_percent:g}% of requests for {load.capture_days:g} days"
+    )
+    first, *more = _served(cost, load, instances, beside)
     return (
+        first,
         *(Line(what, usd, usd, how) for what, usd, how in always),
-        Line(
-            "data through the endpoint",
-            0.0,
-            gb * DATA_USD_PER_GB,
-            f"{gb:.2f} GB at {DATA_USD_PER_GB:g} USD",
-        ),
+        *more,
         Line(
             "captured requests",
             0.0,
-            kept * STORAGE_USD_PER_GB_MONTH,
-            f"{kept:.2f} GB lie in S3, {load.capture_percent:g}% of requests for {load.capture_days:g} days",
+            kept * STORAGE_USD_PER_GB_MONTH + puts,
+            f"{how_kept}; an object an answer is {puts:.2f} of it" if puts else how_kept,
         ),
         *(
             [
@@ -93,6 +162,27 @@ def estimate(cost: IdleCost, load: Load, *, instances: str, training_budget_usd:
             else []
         ),
         Line("training", 0.0, training_budget_usd, "budget_usd_per_month: the most that runs may cost"),
+    )
+
+
+def _served(
+    cost: IdleCost, load: Load, instances: str, beside: Transforms | Serverless | None
+) -> tuple[Line, ...]:
+    if isinstance(beside, Transforms):
+        how = (
+            f"{instances}, once a day: {TRANSFORM_START_MINUTES:g} minutes and {ROWS_PER_SECOND_AND_VCPU:,} rows a "
+            "second and vCPU, assumed"
+        )
+        return (Line("transforms", 0.0, beside.usd_per_month(load.requests_per_day), how),)
+    gb = load.gb_per_month
+    data = f"{gb:.2f} GB at {DATA_USD_PER_GB:g} USD"
+    endpoint = Line("endpoint", cost.endpoint_usd, cost.endpoint_usd, f"{instances}, day and night")
+    if beside:
+        how = f"{beside.memory_mb} MB for {SECONDS_PER_REQUEST:g} seconds a request, assumed"
+        endpoint = Line("endpoint", 0.0, beside.usd_per_month(load.requests_per_day), how)
+    return (
+        endpoint,
+        Line("data through the endpoint", 0.0, gb * DATA_USD_PER_GB, data),
     )
 
 

@@ -156,6 +156,16 @@ def parse_pipeline_ended(event: Mapping[str, Any], *, pipeline: str) -> Pipeline
     return PipelineEnded(execution, _text(event, "detail", "currentPipelineExecutionStatus"))
 
 
+def parse_transform_ended(event: Mapping[str, Any], *, deployment: str) -> str:
+    """The name of a transform of ours that ended."""
+    _require(event, "aws.sagemaker", "SageMaker Transform Job State Change")
+    job = _text(event, "detail", "TransformJobName")
+    pattern = rf"{re.escape(deployment)}-\d{{8}}-\d{{4}}"
+    if not re.fullmatch(pattern, job):
+        raise WrongEventError(f"got the transform {job!r}; allowed: {pattern}; correct the rule's pattern")
+    return job
+
+
 DELIVERY_ACTION = "CodePipeline Action Execution State Change"
 
 

@@ -54,6 +54,8 @@ class Observed:
     model_data: str | None = None
     image: str | None = None
     failure_reason: str = ""
+    what: str = "the endpoint"
+    """In words; a batch has no endpoint, and runs its model when it transforms."""
 
     def runs_release(self, deployment: str, release_id: str) -> bool:
         """Is the configuration one of this release? Its name carries the release's id."""
@@ -102,16 +104,14 @@ def judge_release(
     if observed.endpoint_status in BUSY:
         return decided("wait", "endpoint-busy", f"the endpoint is {observed.endpoint_status}")
     if observed.runs(deployment, record):
-        runs = f"the endpoint is InService and runs {model}"
+        runs = f"{observed.what} is InService and runs {model}"
         if evidence.is_first or evidence.requests >= evidence.min_requests:
             return decided("live", "endpoint-runs-it", runs)
         answered = f"it answered {counted(evidence.requests, 'request')} while it was watched"
         return decided(
             "hold", "too-few-requests", runs, f"{answered}; {evidence.min_requests} are needed to prove it"
         )
-    seen = (
-        f"the endpoint is {observed.endpoint_status} and runs {observed.config_name}, not {record.release_id}"
-    )
+    seen = f"{observed.what} is {observed.endpoint_status} and runs {observed.config_name}, not {record.release_id}"
     own = observed.failure_reason
     why = [*evidence.alarms, own, *(one for one in evidence.stack_said if not (own and own in one))]
     is_back = observed.endpoint_status == "InService"

@@ -18,6 +18,10 @@ FEWEST_PARAMETER = "FewestInstances"
 """Serving's, where instances scale: the fewest as the last release had it. A deploy of another keeps no count."""
 PROOF_PARAMETER = "Proof"
 """Serving's: manifest, signature and public key of the model that it runs, each `-` where it was never signed."""
+MODE_PARAMETER = "HostingMode"
+"""Serving's: it allows the one mode of its template, so CloudFormation refuses to change a live one into another."""
+MODEL_OUTPUT = "ModelName"
+"""Serving's, where it has no endpoint: the model that is live."""
 FILLER = "-"
 
 
@@ -63,10 +67,12 @@ DECIDED = "decided"
 
 
 class ServerMetric:
-    """What the endpoint's server publishes while two versions are compared, as sums over rows."""
+    """What the endpoint's server publishes: while two versions are compared sums over rows; its own capture."""
 
     PREDICTION_SUM = "PredictionSum"
     PREDICTION_ROWS = "PredictionRows"
+    CAPTURED = "Captured"
+    """1 or 0 of each answer that was to be captured, so the mean is the share."""
 
 
 ENDPOINT_DIMENSION = "Endpoint"
@@ -84,6 +90,12 @@ class Prefix:
     """Data bucket: the first table, put there by people."""
     LABELS = "labels/"
     """Data bucket: label files, labels/yyyy/mm/dd/*.jsonl, put there by people or systems."""
+    REQUESTS = "requests/"
+    """Data bucket: what a batch is to predict, requests/yyyy/mm/dd/*.csv, put there by people or systems."""
+    PREDICTIONS = "predictions/"
+    """Data bucket: what a transform wrote, predictions/<job>/."""
+    TRANSFORMS = "transforms/"
+    """Artefacts bucket: a list a transform of the files that it predicts."""
     PARTS = "snapshots/parts/"
     SNAPSHOTS = "snapshots/"
     RUNS = "runs/"

@@ -16,6 +16,7 @@ USAGES = {
     "Hosting": "endpoint usage",
     "Training": "training job usage",
     "Processing": "processing job usage",
+    "Transform": "transform job usage",
 }
 """How Service Quotas names a type's quota: `ml.c5.large for endpoint usage`."""
 
@@ -112,3 +113,20 @@ def worst(findings: Iterable[Finding]) -> str:
     """
     order = (OK, LOOK, STOP)
     return max((one.verdict for one in findings), key=order.index, default=OK)
+
+
+def check_mode(live: str | None, *, wanted: str) -> Finding:
+    """What a live deployment serves by, None before the first, against serving.mode of the configuration.
+
+    >>> check_mode("realtime", wanted="batch").verdict
+    'stop'
+    """
+    check = "serving.mode"
+    if live in (None, wanted):
+        return Finding(check, OK, f"{wanted}, as before" if live else wanted)
+    return Finding(
+        check,
+        STOP,
+        f"{live} is live, and the configuration says {wanted}: CloudFormation refuses the deploy of Serving",
+        "deploy the other mode under another name or environment, move the callers, then remove this one",
+    )

@@ -167,6 +167,31 @@ class SignModelSettings(Settings):
 
 
 @dataclass(frozen=True)
+class StartTransformSettings(Settings):
+    deployment: OwnName
+    serving_stack: OwnName
+    data_bucket: str
+    artefacts_bucket: str
+    ledger_table: str
+    kms_key_arn: str
+    topic_arn: TopicArn
+    record_transform_function: OwnName
+    lookback_days: int
+    instance_count: int
+
+
+@dataclass(frozen=True)
+class RecordTransformSettings(Settings):
+    deployment: OwnName
+    endpoint_name: OwnName
+    data_bucket: str
+    capture_bucket: str
+    ledger_table: str
+    kms_key_arn: str
+    topic_arn: TopicArn
+
+
+@dataclass(frozen=True)
 class RetrainSettings(Settings):
     deployment: OwnName
     alarm_name: OwnName
@@ -193,6 +218,7 @@ class ReleaseModelSettings(Settings):
     artefacts_bucket: str
     image_repository: ImageRepository
     signing_key_arn: KeyArn
+    component: Literal["Hosting", "Transform"]
     memory_gib: float
     vcpus: int
     instance_count: int
@@ -207,6 +233,7 @@ class RecordReleaseSettings(Settings):
     ledger_table: str
     topic_arn: TopicArn
     release_model_function: OwnName
+    mode: Literal["realtime", "serverless", "batch"]
     min_requests: int
     delivery_pipeline: DeliveryPipeline
     delivery_stage: DeliveryStage

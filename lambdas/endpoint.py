@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from domain.judging import Observed, leftovers
-from domain.names import VARIANT
+from domain.names import MODEL_OUTPUT, VARIANT
 from lambdas import aws
 
 FAILED = ("CREATE_FAILED", "UPDATE_FAILED")
@@ -42,13 +43,23 @@ def observe(endpoint_name: str) -> Observed:
     )
 
 
-def requests_of(endpoint_name: str, config_name: str, *, since: datetime, now: datetime) -> int:
-    """How many requests this configuration was asked, of all that the endpoint ran."""
-    dimensions = {
-        "EndpointName": endpoint_name,
-        "VariantName": VARIANT,
-        "EndpointConfigName": config_name,
-    }
+def observe_batch(stack: dict[str, Any]) -> Observed:
+    """The model that Serving, as DescribeStacks tells it, has for the next transform."""
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+    name = outputs.get(MODEL_OUTPUT)
+    if name is None:
+        return Observed("Absent", failure_reason="Serving has no model", what="the batch")
+    container = aws.client("sagemaker").describe_model(ModelName=name)["PrimaryContainer"]
+    return Observed(
+        "InService", name, name, container.get("ModelDataUrl"), container.get("Image"), what="the batch"
+    )
+
+
+def requests_of(endpoint_name: str, config_name: str | None, *, since: datetime, now: datetime) -> int:
+    """How many requests this configuration was asked, of all that the endpoint ran; without one, how many in all."""
+    dimensions = {"EndpointName": endpoint_name, "VariantName": VARIANT}
+    if config_name:
+        dimensions["EndpointConfigName"] = config_name
     found = aws.client("cloudwatch").get_metric_statistics(
         Namespace="AWS/SageMaker",
         MetricName="Invocations",

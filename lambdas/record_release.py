@@ -41,7 +41,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if event.get("cause") == "reconcile" and takes_updates(stack["StackStatus"]):
         _look_after_unstarted(settings, ledger, stack)
         stack = aws.stack(settings.serving_stack)
-    status, observed = stack["StackStatus"], endpoint.observe(settings.endpoint_name)
+    status, observed = stack["StackStatus"], _observe(settings, stack)
     if status == STUCK:
         return _free_stack(settings, ledger, observed).to_json()
     if not takes_updates(status):
@@ -68,6 +68,11 @@ def _has_more_to_do(ledger: Ledger, stack: dict[str, Any]) -> bool:
     if opened:
         return bool(opened.get("stops_scaling")) and not opened.get("is_started")
     return bool(due(ledger.waiting(), utc_now())) or given.get(SCALING_PARAMETER) == SCALING_OFF
+
+
+def _observe(settings: RecordReleaseSettings, stack: dict[str, Any]) -> Observed:
+    by_batch = settings.mode == "batch"
+    return endpoint.observe_batch(stack) if by_batch else endpoint.observe(settings.endpoint_name)
 
 
 def _named(settings: RecordReleaseSettings, stack: dict[str, Any]) -> str:
@@ -142,8 +147,10 @@ def _evidence(
     settings: RecordReleaseSettings, ledger: Ledger, body: dict[str, Any], observed: Observed, now: datetime
 ) -> Evidence:
     since, requests, said = utc(body["opened_at"]), 0, []
-    if observed.config_name:
-        requests = endpoint.requests_of(settings.endpoint_name, observed.config_name, since=since, now=now)
+    if observed.config_name and settings.mode != "batch":
+        # All at once, so what a serverless endpoint is asked since then is asked of the new configuration.
+        of_config = observed.config_name if settings.mode == "realtime" else None
+        requests = endpoint.requests_of(settings.endpoint_name, of_config, since=since, now=now)
     if observed.endpoint_status not in BUSY and not observed.runs_release(
         settings.deployment, body["release_id"]
     ):

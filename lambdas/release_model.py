@@ -215,7 +215,7 @@ def _record(
     package_arn, report_uri = package["ModelPackageArn"], packages.report_uri(package)
     container = package["InferenceSpecification"]["Containers"][0]
     report = json.loads(aws.read_uri(aws.client("s3"), report_uri))
-    workload = Workload(component="Hosting", memory_gib=settings.memory_gib, vcpus=settings.vcpus)
+    workload = Workload(component=settings.component, memory_gib=settings.memory_gib, vcpus=settings.vcpus)
     answer = aws.invoke(
         aws.client("lambda"), settings.choose_instance_function, {"workload": asdict(workload)}
     )

@@ -58,6 +58,10 @@ _PREFIXES = "|".join(
         Prefix.HISTORY,
         Prefix.LABELS,
         Prefix.MONITOR,
+        Prefix.REQUESTS,
+        Prefix.PREDICTIONS,
+        rf"{Prefix.PREDICTIONS}[a-z0-9-]+-2",
+        Prefix.TRANSFORMS,
         rf"{Prefix.CAPTURE}[a-z0-9-]+/",
     )
 )
@@ -70,6 +74,10 @@ EXPLANATIONS = (
     _explain(
         rf"{_SAGEMAKER}(training|processing)-job/pipelines-\*",
         "SageMaker names the jobs of a pipeline itself: pipelines-<execution>-<step>-<suffix>.",
+    ),
+    _explain(
+        rf"{_SAGEMAKER}transform-job/[a-z0-9-]+-2\*",
+        "A transform's name ends in the time of its start.",
     ),
     _explain(
         rf"{_SAGEMAKER}pipeline/[a-z0-9-]+/execution/\*",

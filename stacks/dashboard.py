@@ -10,7 +10,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from config.schema import Config
-from domain.names import DECIDED, Metric, Names
+from domain.names import DECIDED, ENDPOINT_DIMENSION, METRIC_NAMESPACE, Metric, Names, ServerMetric
 from stacks.functions import PythonFunction
 from stacks.metrics import endpoint_metric, own_metric
 from stacks.permissions import arn
@@ -51,8 +51,12 @@ class Dashboard(Construct):
             period_override=cloudwatch.PeriodOverride.INHERIT,
         )
         self._status(alarm_names)
-        self._service_level()
-        self._machine()
+        if config.serving.has_endpoint:
+            self._service_level()
+        if config.serving.mode == "realtime":
+            self._machine()
+        if config.serving.mode == "serverless":
+            self._own_capture()
         self._drift()
         self._quality()
         self._loop()
@@ -67,8 +71,10 @@ class Dashboard(Construct):
             for name in alarm_names
         ]
         runbooks = ", ".join(f"`docs/runbooks/{name}.md`" for name in RUNBOOKS)
+        has_endpoint = self.config.serving.has_endpoint
+        served = f"Endpoint **{self.names.endpoint}**" if has_endpoint else "Predicts by batch, once a day"
         said = (
-            f"# {self.names.deployment}\nEndpoint **{self.names.endpoint}**, model package group "
+            f"# {self.names.deployment}\n{served}, model package group "
             f"**{self.names.model_package_group}**. Which model is live and why: `./tideline status`, "
             f"`./tideline explain`. What to do when an alarm is red: {runbooks}."
         )
@@ -158,6 +164,18 @@ class Dashboard(Construct):
                     line=(target, f"above {target:g} instances are added"),
                 )
             )
+
+    def _own_capture(self) -> None:
+        captured = cloudwatch.Metric(
+            namespace=METRIC_NAMESPACE,
+            metric_name=ServerMetric.CAPTURED,
+            dimensions_map={ENDPOINT_DIMENSION: self.names.endpoint},
+            statistic="Average",
+            period=HOUR,
+        )
+        self.dashboard.add_widgets(
+            _graph("Share of what was to be captured that the server could write", [captured], label="share")
+        )
 
     def _drift(self) -> None:
         rate = self.config.monitoring.false_alarms_per_year

@@ -25,7 +25,7 @@ def choose_serving_instance(config: Config) -> Candidate:
     book = parse_prices((PRICES / f"{config.region}.csv").read_text(), config.region)
     serving = config.serving
     workload = Workload(
-        "Hosting",
+        serving.component,
         memory_gib=serving.memory_gib,
         vcpus=serving.vcpus,
         use_estimates=config.prices.estimates == "use",
@@ -52,7 +52,7 @@ def idle_cost_of(scope: Construct, config: Config, instance: Candidate) -> IdleC
     return idle_cost(
         Standing(
             instance_usd_per_hour=instance.usd_per_hour,
-            instance_count=serving.instance_count,
+            instance_count=serving.standing_instances,
             new_keys=count(kms.CfnKey),
             alarms=sum(_billed(one) for one in constructs if isinstance(one, cloudwatch.CfnAlarm)) + tracking,
             custom_metrics=len(METRIC_UNITS),

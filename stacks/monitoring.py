@@ -20,7 +20,7 @@ from stacks.permissions import allow_metrics
 from stacks.storage import StorageStack
 
 ALARMS = ("loss", "invalid", "traffic", "silence", "heartbeat", "5xx")
-"""How the names of its alarms end."""
+"""How the names of its alarms end; the last is that of an endpoint."""
 HEARTBEAT_HOURS = 26
 """A day between two checks, an hour for the check itself and one for its datum."""
 
@@ -37,14 +37,17 @@ class MonitoringStack(Stack):
         self.loss_alarm = self._loss_alarm()
         alarms = [
             *(self.loss_alarm, self._invalid_alarm(), self._traffic_alarm()),
-            *(self._silence_alarm(), self._heartbeat_alarm(), self._errors_alarm()),
+            *(self._silence_alarm(), self._heartbeat_alarm()),
         ]
+        if config.serving.has_endpoint:  # a transform that fails is told by record_transform
+            alarms.append(self._errors_alarm())
         for alarm in alarms:
             alarm.add_alarm_action(actions.SnsAction(self.topic))
 
     @property
     def alarm_names(self) -> list[str]:
-        return [f"{self.names.deployment}-{kind}" for kind in ALARMS]
+        kinds = ALARMS if self.config.serving.has_endpoint else ALARMS[:-1]
+        return [f"{self.names.deployment}-{kind}" for kind in kinds]
 
     def _check_drift(self) -> PythonFunction:
         storage, endpoint, monitoring = self.storage, self.names.endpoint, self.config.monitoring

@@ -20,23 +20,23 @@ def may_answer_deliveries(function: PythonFunction, names: Names) -> None:
 
 
 def may_look_after_serving(
-    function: PythonFunction, names: Names, deploy_role: iam.IRole, serving_stack: str
+    function: PythonFunction,
+    names: Names,
+    deploy_role: iam.IRole,
+    serving_stack: str,
+    *,
+    has_endpoint: bool,
 ) -> None:
-    """See what the endpoint runs and answered, delete what nothing runs, free the stack of a failed rollback."""
+    """See what is served and how it answered, delete what nothing runs, free the stack of a failed rollback."""
     stack = Stack.of(function)
-    kinds = ("endpoint-config", "model")
-    own = [arn(stack, "sagemaker", f"{kind}/{names.deployment}{VERSIONED}") for kind in kinds]
-    function.allow(
-        ["sagemaker:DescribeEndpoint", "sagemaker:DescribeEndpointConfig", "sagemaker:DescribeModel"],
-        [arn(stack, "sagemaker", f"endpoint/{names.endpoint}"), *own],
-    )
-    function.allow(["sagemaker:DeleteEndpointConfig", "sagemaker:DeleteModel"], own)
-    everywhere = [
-        "cloudwatch:GetMetricStatistics",
-        "sagemaker:ListEndpointConfigs",
-        "sagemaker:ListModels",
-    ]
-    function.allow(everywhere, ["*"])
+    kinds = {"EndpointConfig": "endpoint-config", "Model": "model"} if has_endpoint else {"Model": "model"}
+    own = [arn(stack, "sagemaker", f"{kind}/{names.deployment}{VERSIONED}") for kind in kinds.values()]
+    endpoint = [arn(stack, "sagemaker", f"endpoint/{names.endpoint}")] if has_endpoint else []
+    seen = [*(["Endpoint"] if has_endpoint else []), *kinds]
+    function.allow([f"sagemaker:Describe{kind}" for kind in seen], [*endpoint, *own])
+    function.allow([f"sagemaker:Delete{kind}" for kind in kinds], own)
+    answered = ["cloudwatch:GetMetricStatistics"] if has_endpoint else []
+    function.allow([*answered, "sagemaker:ListEndpointConfigs", "sagemaker:ListModels"], ["*"])
     serving = arn(stack, "cloudformation", f"stack/{serving_stack}/*")
     actions = ("DescribeStacks", "DescribeStackEvents", "ContinueUpdateRollback")
     function.allow([f"cloudformation:{action}" for action in actions], [serving])

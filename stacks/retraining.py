@@ -23,17 +23,16 @@ from domain.settings import (
     Settings,
 )
 from stacks.acknowledgements import acknowledge
+from stacks.batch import Batch
 from stacks.functions import DELIVERY_ATTEMPTS, PythonFunction, encrypted_queue
 from stacks.monitoring import MonitoringStack
 from stacks.people import tell_of_dead_letters
 from stacks.permissions import allow_pass_role, arn
+from stacks.release_events import run_on_rollback_alarm, run_when_serving_settled
 from stacks.release_grants import may_answer_deliveries, may_look_after_serving
-from stacks.serving import ServingStack
 from stacks.serving_roles import parameters_of_serving
 from stacks.storage import StorageStack
 from stacks.training import TrainingStack
-
-SETTLED = ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED"]
 
 
 class RetrainingStack(Stack):
@@ -45,7 +44,7 @@ class RetrainingStack(Stack):
         config: Config,
         storage: StorageStack,
         training: TrainingStack,
-        serving: ServingStack,
+        serving: Stack,
         monitoring: MonitoringStack,
         **kwargs: Any,
     ) -> None:
@@ -58,6 +57,15 @@ class RetrainingStack(Stack):
         self.release_model = self._release_model()
         self.record_release = self._record_release()
         functions = [self._retrain(), self._reconcile(), self.release_model, self.record_release]
+        if not config.serving.has_endpoint:
+            functions += Batch(
+                self,
+                "Batch",
+                config=config,
+                storage=storage,
+                topic=monitoring.topic,
+                serving_stack=serving.stack_name,
+            ).functions
         elsewhere = [
             training.start_training,
             training.build_snapshot,
@@ -218,6 +226,7 @@ class RetrainingStack(Stack):
                 artefacts_bucket=self.storage.artefacts.bucket_name,
                 image_repository=self.storage.images.repository_uri,
                 signing_key_arn=self.storage.signing_key.key_arn,
+                component=serving.component,
                 memory_gib=serving.memory_gib,
                 vcpus=serving.vcpus,
                 instance_count=serving.instance_count,
@@ -263,34 +272,28 @@ class RetrainingStack(Stack):
                 ledger_table=self.storage.ledger.table_name,
                 topic_arn=self.monitoring.topic.topic_arn,
                 release_model_function=self.release_model.function.function_name,
-                min_requests=self.config.serving.release.min_requests,
+                mode=self.config.serving.mode,
+                min_requests=self.config.serving.release.min_requests
+                if self.config.serving.has_endpoint
+                else 0,
                 **self._delivery(),
             ),
         )
         may_answer_deliveries(function, self.names)
         self._ledger(function, "GetItem", "PutItem", "DeleteItem", "Query")
-        may_look_after_serving(function, self.names, self.storage.serving_deploy_role, self.serving_stack)
+        may_look_after_serving(
+            function,
+            self.names,
+            self.storage.serving_deploy_role,
+            self.serving_stack,
+            has_endpoint=self.config.serving.has_endpoint,
+        )
         function.allow(["sagemaker:UpdateModelPackage"], [self._packages()])
         function.allow(["sns:Publish"], [self.monitoring.topic.topic_arn])
         function.allow(["lambda:InvokeFunction"], [self.release_model.function.function_arn])
-        settled = events.EventPattern(
-            source=["aws.cloudformation"],
-            detail_type=["CloudFormation Stack Status Change"],
-            detail={
-                "stack-id": [{"prefix": arn(self, "cloudformation", f"stack/{self.serving_stack}/")}],
-                "status-details": {"status": SETTLED},
-            },
-        )
-        function.run_on("OnServingSettled", "The Serving stack ended an update", settled)
-        # A release id begins with 0, and the environment in a neighbour's longer name with a letter.
-        own = arn(self, "cloudwatch", f"alarm:{self.names.deployment}-0")
-        fired = events.EventPattern(
-            source=["aws.cloudwatch"],
-            detail_type=["CloudWatch Alarm State Change"],
-            resources=events.Match.prefix(own),
-            detail={"state": {"value": ["ALARM"]}},
-        )
-        function.run_on("OnRollbackAlarm", "A rollback alarm of a release went red", fired)
+        run_when_serving_settled(function, self.serving_stack)
+        if self.config.serving.mode == "realtime":  # others have no rollback alarms
+            run_on_rollback_alarm(function, self.names)
         return function
 
     def _packages(self) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Any
 
 from aws_cdk import Aws, CfnCondition, CfnDeletionPolicy, CfnOutput, CfnParameter, Fn, Stack
@@ -11,28 +9,30 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from config.schema import Config, Serving
-from domain.idle_cost import PRICES_AS_OF, IdleCost
+from domain.idle_cost import IdleCost
 from domain.instances import Candidate
-from domain.manifest import NO_PROOF, PROOF_VARIABLES
 from domain.names import (
     BEFORE_PARAMETER,
     ENDPOINT_RESOURCE,
     FILLER,
-    NO_RELEASE,
-    PROOF_PARAMETER,
-    RELEASE_PARAMETER,
     RELEASE_SLOTS,
     VARIANT,
     Names,
     Prefix,
 )
 from domain.traffic_shift import ShiftPlan, plan_shift
+from stacks.cost_outputs import show_cost
+from stacks.release_record import (
+    FIRST_TYPE,
+    has_release,
+    mode_parameter,
+    proof_environment,
+    release_parameter,
+    shape_of,
+)
 from stacks.rollback_alarms import NewFleet, deployment_config, rollback_alarms
 from stacks.scaling import scale
 from stacks.storage import StorageStack
-
-FIRST_TYPE = 4
-"""Where a record's instance types begin; before them stand release id, model data, image and package."""
 
 
 class ServingStack(Stack):
@@ -47,13 +47,8 @@ class ServingStack(Stack):
         super().__init__(scope, construct_id, **kwargs)
         self.add_stack_dependency(storage)
         names = Names(config.name, config.environment)
-        release = CfnParameter(
-            self,
-            RELEASE_PARAMETER,
-            type="AWS::SSM::Parameter::Value<List<String>>",
-            default=names.release_parameter(NO_RELEASE),
-            description="The key of the release record that the endpoint runs",
-        ).value_as_list
+        release = release_parameter(self, names)
+        mode_parameter(self, config.serving.mode)
         release_id, model_data, image, package_arn = (Fn.select(i, release) for i in range(FIRST_TYPE))
         scaling, plan = config.serving.scaling, _plan(config.serving)
         before = self._release_before() if plan.compares_versions or scaling else FILLER
@@ -82,9 +77,7 @@ class ServingStack(Stack):
             endpoint_config_name=endpoint_config.attr_endpoint_config_name,
             deployment_config=deployment_config(plan, alarms),
         )
-        exists = CfnCondition(
-            self, "HasRelease", expression=Fn.condition_not(Fn.condition_equals(release_id, NO_RELEASE))
-        )
+        exists = has_release(self, release_id)
         for resource in (model, endpoint_config, *alarms, endpoint):
             resource.cfn_options.condition = exists
         if scaling:
@@ -112,21 +105,12 @@ class ServingStack(Stack):
     ) -> dict[str, str]:
         """Without `TIDELINE_ENDPOINT` the server publishes no metric: nothing would look at it."""
         compared = {"TIDELINE_ENDPOINT": names.endpoint} if plan.compares_versions else {}
-        return {"TIDELINE_MODEL": package_arn, "TIDELINE_RELEASE": release_id, **compared, **self._proof()}
-
-    def _proof(self) -> dict[str, str]:
-        """What the container holds the model against before it answers; `-` of one that was never signed.
-
-        It is no part of the release record: records of before have no room for it, and cannot change.
-        """
-        proof = CfnParameter(
-            self,
-            PROOF_PARAMETER,
-            type="CommaDelimitedList",
-            default=NO_PROOF.to_parameter(),
-            description="Manifest, signature and public key of the model that the endpoint runs",
-        ).value_as_list
-        return {name: Fn.select(number, proof) for number, name in enumerate(PROOF_VARIABLES)}
+        return {
+            "TIDELINE_MODEL": package_arn,
+            "TIDELINE_RELEASE": release_id,
+            **compared,
+            **proof_environment(self),
+        }
 
     def _fleet(
         self,
@@ -142,9 +126,10 @@ class ServingStack(Stack):
         """
         capture, pools = self._capture(config, storage), self._instance_pools(release)
         role, key = storage.model_role.role_arn, storage.key.key_arn
-        settings = config.serving.model_dump(exclude={"scaling"})  # its numbers change no fleet
+        # What changes no fleet of instances is no part of its name.
+        settings = config.serving.model_dump(exclude={"mode", "batch", "serverless", "scaling"})
         scales = ["scales"] if config.serving.scaling else []
-        shape = self._shape(settings, container, capture, pools, role, key, *scales)
+        shape = shape_of(self, settings, container, capture, pools, role, key, *scales)
         name = Fn.join("-", [names.deployment, Fn.select(0, release), shape])
         model = sagemaker.CfnModel(
             self,
@@ -176,32 +161,17 @@ class ServingStack(Stack):
         return model, endpoint_config, name
 
     def show_cost(self, config: Config, instance: Candidate, cost: IdleCost) -> None:
-        """What a month costs before anything happens, and at most; `cdk deploy` prints both."""
+        """What a month costs before anything happens, and at most."""
         scaled = f", and {cost.scaling_usd:.2f} of instances that scaling may add" if cost.scaling_usd else ""
-        CfnOutput(
+        endpoint = f"{config.serving.instance_count} x {instance.instance_type} {cost.endpoint_usd:.2f}"
+        show_cost(
             self,
-            "IdleUsdPerMonth",
-            value=f"{cost.total_usd:.2f}",
-            description=(
-                f"With a live model and no request: {config.serving.instance_count} x {instance.instance_type} "
-                f"{cost.endpoint_usd:.2f}, alarms, metrics and dashboard {cost.watch_usd:.2f}, key {cost.key_usd:.2f}, "
-                f"queue polling {cost.queue_usd:.2f} (list prices of {PRICES_AS_OF}, no free tier)"
-            ),
+            cost,
+            config.budget_usd_per_month,
+            at_rest=f"With a live model and no request: {endpoint}, ",
+            within=scaled,
+            beyond="requests, logs and storage",
         )
-        CfnOutput(
-            self,
-            "CeilingUsdPerMonth",
-            value=f"{cost.ceiling_usd(config.budget_usd_per_month):.2f}",
-            description=(
-                f"Idle and the whole training budget of {config.budget_usd_per_month:.2f}{scaled}; "
-                "requests, logs and storage come on top"
-            ),
-        )
-
-    def _shape(self, *parts: Any) -> str:
-        """A hash of all that a release does not say: neither resource can change, so a new shape needs a new name."""
-        rendered = json.dumps(self.resolve(list(parts)), sort_keys=True)
-        return hashlib.sha256(rendered.encode()).hexdigest()[:8]
 
     def _capture(
         self, config: Config, storage: StorageStack

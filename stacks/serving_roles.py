@@ -26,6 +26,7 @@ def model_role(
     capture: s3.IBucket,
     images: ecr.IRepository,
     key: kms.IKey,
+    has_rollback_alarms: bool,
 ) -> iam.Role:
     """What an endpoint may do: read its model and image, write its capture, logs and metrics."""
     role = iam.Role(stack, "ModelRole", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
@@ -38,8 +39,29 @@ def model_role(
         log_groups=[f"/aws/sagemaker/Endpoints/{names.endpoint}"],
         namespaces=["AWS/SageMaker", "/aws/sagemaker/Endpoints"],
     )
-    # AWS asks it of "your IAM execution role" and does not say whether that is this one or the caller's.
-    allow(role, ["cloudwatch:DescribeAlarms"], rollback_alarm_arns(stack, names))
+    if has_rollback_alarms:
+        # AWS asks it of "your IAM execution role" and does not say whether that is this one or the caller's.
+        allow(role, ["cloudwatch:DescribeAlarms"], rollback_alarm_arns(stack, names))
+    return role
+
+
+def batch_role(
+    stack: Stack,
+    names: Names,
+    *,
+    artefacts: s3.IBucket,
+    data: s3.IBucket,
+    images: ecr.IRepository,
+    key: kms.IKey,
+) -> iam.Role:
+    """What a transform may do: read its model, its image and what it is to predict, write its output and logs."""
+    role = iam.Role(stack, "ModelRole", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+    read = [artefacts.arn_for_objects(f"{prefix}*") for prefix in (Prefix.RUNS, Prefix.TRANSFORMS)]
+    allow(role, ["s3:GetObject"], [*read, data.arn_for_objects(f"{Prefix.REQUESTS}*")])
+    allow(role, ["s3:PutObject"], [data.arn_for_objects(f"{Prefix.PREDICTIONS}{names.deployment}-2*")])
+    allow(role, ["kms:Decrypt", "kms:GenerateDataKey"], [key.key_arn])
+    groups = ("/aws/sagemaker/TransformJobs",)
+    allow_container(role, images=images, log_groups=groups, namespaces=groups)
     return role
 
 
@@ -52,7 +74,10 @@ def rollback_alarm_arns(stack: Stack, names: Names) -> list[str]:
 
 
 def serving_deploy_role(stack: Stack, names: Names, *, model: iam.IRole, key: kms.IKey) -> iam.Role:
-    """The role under which CloudFormation updates Serving: nothing but this endpoint's own parts."""
+    """The role under which CloudFormation updates Serving: nothing but this endpoint's own parts.
+
+    The same in each mode: a deploy that would change the mode is refused after Storage, and what is live must go on.
+    """
     role = iam.Role(
         stack,
         "ServingDeployRole",

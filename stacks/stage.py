@@ -14,8 +14,17 @@ from stacks.idle import choose_serving_instance, idle_cost_of
 from stacks.monitoring import MonitoringStack
 from stacks.retraining import RetrainingStack
 from stacks.serving import ServingStack
+from stacks.serving_batch import BatchServingStack
+from stacks.serving_serverless import ServerlessServingStack
 from stacks.storage import StorageStack
 from stacks.training import TrainingStack
+
+STACKS: dict[str, type[ServingStack | ServerlessServingStack | BatchServingStack]] = {
+    "realtime": ServingStack,
+    "serverless": ServerlessServingStack,
+    "batch": BatchServingStack,
+}
+"""What serves, by serving.mode."""
 
 
 class TidelineStage(Stage):
@@ -30,7 +39,8 @@ class TidelineStage(Stage):
         self.training = TrainingStack(
             self, "Training", config=config, storage=self.storage, stack_name=names.stack("training")
         )
-        self.serving = ServingStack(
+        serve = STACKS[config.serving.mode]
+        self.serving = serve(
             self,
             "Serving",
             config=config,

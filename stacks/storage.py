@@ -7,6 +7,7 @@ from typing import Any
 from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from aws_cdk import aws_ssm as ssm
@@ -18,7 +19,7 @@ from domain.releases import no_release
 from stacks.buckets import access_logs_bucket, private_bucket
 from stacks.key import deployment_key, signing_key
 from stacks.scaling import may_scale
-from stacks.serving_roles import let_cdk_pass, model_role, serving_deploy_role
+from stacks.serving_roles import batch_role, let_cdk_pass, model_role, serving_deploy_role
 
 CAPTURE_DAYS = 90
 OLD_VERSION_DAYS = 90
@@ -40,15 +41,29 @@ class StorageStack(Stack):
         self.images = self._images()
         self._model_registry()
         self._no_release()
-        self.model_role = model_role(
-            self, self.names, artefacts=self.artefacts, capture=self.capture, images=self.images, key=self.key
-        )
+        self.model_role = self._model_role(config.serving.mode)
         self.serving_deploy_role = serving_deploy_role(self, self.names, model=self.model_role, key=self.key)
         may_scale(self.serving_deploy_role, self.names, config.serving.scaling)
         let_cdk_pass(self, self.names, self.serving_deploy_role)
         CfnOutput(self, "DataBucket", value=self.data.bucket_name, description="history/ and labels/ go here")
         CfnOutput(
             self, "LedgerTable", value=self.ledger.table_name, description="Every decision, with its reasons"
+        )
+
+    def _model_role(self, mode: str) -> iam.Role:
+        images, key = self.images, self.key
+        if mode == "batch":
+            return batch_role(
+                self, self.names, artefacts=self.artefacts, data=self.data, images=images, key=key
+            )
+        return model_role(
+            self,
+            self.names,
+            artefacts=self.artefacts,
+            capture=self.capture,
+            images=images,
+            key=key,
+            has_rollback_alarms=mode == "realtime",
         )
 
     def _data(self, brought: str | None) -> s3.IBucket:

@@ -10,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from training import paths, proof, workers
 from training.artefact import Model
+from training.own_capture import OwnCapture
 from training.server import Limits, Server
 from training.telemetry import PredictionMetric
 
@@ -47,6 +48,7 @@ def application(worker_count: int) -> Server:
             os.environ.get("TIDELINE_ENDPOINT", ""), os.environ.get("TIDELINE_RELEASE", "")
         ),
         limits=Limits(workers=worker_count, body_mib=int(os.environ.get("SAGEMAKER_MAX_PAYLOAD_IN_MB", "6"))),
+        capture=OwnCapture.from_env(),
     )
 
 

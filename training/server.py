@@ -18,6 +18,7 @@ from domain.capture import stamp
 from training.admission import Admission
 from training.answers import JSON, WRITERS, Answer, accepts, media_type, refuse
 from training.artefact import Model
+from training.own_capture import OwnCapture
 from training.requests import BadRequest, Requests
 from training.telemetry import PredictionMetric
 
@@ -55,10 +56,19 @@ class Limits:
 class Server:
     """A raw ASGI application: a web framework costs more than the prediction."""
 
-    def __init__(self, model: Model, *, name: str, metric: PredictionMetric, limits: Limits) -> None:
+    def __init__(
+        self,
+        model: Model,
+        *,
+        name: str,
+        metric: PredictionMetric,
+        limits: Limits,
+        capture: OwnCapture | None = None,
+    ) -> None:
         self.model = model
         self.metric = metric
         self.limits = limits
+        self.capture = capture
         self.requests = Requests(model.schema)
         classes = model.schema.classes
         self.named: dict[str, Any] = {"model": name, **({"classes": classes} if classes else {})}
@@ -110,7 +120,7 @@ class Server:
                 return refusal
             # Let what has come at the same time be counted, before the first of it keeps the thread.
             await asyncio.sleep(0)
-            return self.invoke(headers, b"".join(chunks))
+            return self.captured(headers, b"".join(chunks))
         finally:
             admission.leave(sum(map(len, chunks)))
 
@@ -141,6 +151,12 @@ class Server:
                         return None
         except TimeoutError:
             return refuse(408, f"the body had not come within {seconds:g} seconds")
+
+    def captured(self, headers: Mapping[bytes, bytes], body: bytes) -> Answer:
+        answer = self.invoke(headers, body)
+        if self.capture and answer.status == 200:
+            self.capture.take(headers, body, answer, self.stamp[1].decode())
+        return answer
 
     def invoke(self, headers: Mapping[bytes, bytes], body: bytes) -> Answer:
         content_type = media_type(headers.get(b"content-type", b""))

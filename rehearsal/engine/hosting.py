@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ PING_TIMEOUT_SECONDS = 2
 INVOCATION_TIMEOUT_SECONDS = 60
 STOP_GRACE_SECONDS = 30
 POLL_SECONDS = 0.02
+KEPT_WARM = timedelta(minutes=10)
+"""Assumed: for how long a serverless container waits for another request."""
 
 
 class DeploymentFailed(Exception):
@@ -83,6 +85,7 @@ class Host:
     def invoke(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         """POST /invocations over a kept-alive connection; a connection gone stale is opened anew once."""
         with self._lock:
+            self._wake_up()
             self._note_time()
             is_fresh = self._connection is None
             try:
@@ -92,6 +95,18 @@ class Host:
                 if is_fresh:
                     raise
                 return self._post(body, headers)
+
+    def _wake_up(self) -> None:
+        """A serverless container that was not asked for a while is gone; the next request starts one."""
+        idle = self.account.clock.now() - self.active_at
+        if "ServerlessConfig" in self.variant and idle > KEPT_WARM:
+            self._close()
+            containers.stop(self.process, grace_seconds=STOP_GRACE_SECONDS)
+            self.publish_log(is_last=True)
+            self.process = containers.start(self.account, self.run)
+            self.log = containers.LogReader(self.run.log)
+            self.active_at = self.account.clock.now()
+            self.wait_until_healthy()
 
     def _note_time(self) -> None:
         """What it printed before belongs to the time before."""
@@ -136,7 +151,7 @@ def start(account: Account, endpoint: str, variant: Mapping[str, Any], deploymen
     if account.faults.met("no-capacity", step="", job=endpoint):
         raise DeploymentFailed(NO_CAPACITY_TO_SERVE)
     model = account.client("sagemaker").describe_model(ModelName=variant["ModelName"])
-    container = _container(account, model)
+    container = container_of(account, model)
     role_arn = model["ExecutionRoleArn"]
     directory = account.directory / "endpoints" / endpoint / str(deployment)
     try:
@@ -147,7 +162,7 @@ def start(account: Account, endpoint: str, variant: Mapping[str, Any], deploymen
         raise DeploymentFailed(
             f"Failed to prepare the container for production variant {variant['VariantName']}: {error}"
         ) from error
-    port = _free_port()
+    port = free_port()
     bind = {"SAGEMAKER_BIND_TO_PORT": str(port), "SAGEMAKER_SAFE_PORT_RANGE": f"{port}-{port}"}
     isolated = model.get("EnableNetworkIsolation", False)
     run = containers.Run(
@@ -162,7 +177,7 @@ def start(account: Account, endpoint: str, variant: Mapping[str, Any], deploymen
     return Host(account, endpoint, variant, role_arn, container["Image"], run, process, port, log, now)
 
 
-def _container(account: Account, model: Mapping[str, Any]) -> dict[str, Any]:
+def container_of(account: Account, model: Mapping[str, Any]) -> dict[str, Any]:
     containers_ = (
         [model["PrimaryContainer"]] if model.get("PrimaryContainer") else model.get("Containers", [])
     )
@@ -192,7 +207,7 @@ def _load(account: Account, role_arn: str, container: Mapping[str, Any], target:
         extract(Transfer(s3, role_arn, account.region).read(container["ModelDataUrl"]), target)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

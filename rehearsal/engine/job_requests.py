@@ -11,6 +11,8 @@ def step_name(request: dict[str, Any]) -> str:
 
 
 def image_uri(request: dict[str, Any]) -> str:
+    if "TransformResources" in request:
+        return str(request["Container"]["Image"])
     if "AlgorithmSpecification" in request:
         return str(request["AlgorithmSpecification"]["TrainingImage"])
     return str(request["AppSpecification"]["ImageUri"])
@@ -20,5 +22,7 @@ def asked_type(request: dict[str, Any]) -> str:
     """The instance type that is asked for, of several the first."""
     if "ProcessingResources" in request:
         return str(request["ProcessingResources"]["ClusterConfig"]["InstanceType"])
+    if "TransformResources" in request:
+        return str(request["TransformResources"]["InstanceType"])
     resources = request["ResourceConfig"]
     return str(resources.get("InstanceType") or resources["InstancePreferences"][0]["InstanceType"])

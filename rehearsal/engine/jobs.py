@@ -22,12 +22,20 @@ FAILURE_CHARACTERS = 1024  # DescribeTrainingJob's limit on FailureReason
 
 @dataclass(frozen=True)
 class Kind:
-    """What differs in name between training and processing."""
+    """What differs in name between training, processing and transform."""
 
-    name: str  # "Training" or "Processing"
+    name: str  # "Training", "Processing" or "Transform"
     resource: str  # "training-job"
     log_group: str
     not_in_describe: tuple[str, ...]
+    told: tuple[str, ...] = (
+        "SecondaryStatus",
+        "FailureReason",
+        "RoleArn",
+        "ModelArtifacts",
+        "OutputDataConfig",
+    )
+    """What its events say beside name, ARN and status."""
 
     @property
     def job_name(self) -> str:
@@ -117,10 +125,10 @@ class Job:
         )
         limit = self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
         ended = containers.run_to_end(self.account, run, max_runtime_seconds=limit)
-        self._keep_logs(ended.output)
+        self.keep_logs(ended.output)
         return ended
 
-    def _keep_logs(self, output: str) -> None:
+    def keep_logs(self, output: str) -> None:
         stream = f"{self.name}/algo-1-{epoch_ms(self.account)}"
         write_logs(self.account, self.role_arn, self.kind.log_group, stream, output)
 
@@ -222,10 +230,7 @@ class Jobs:
             job.record |= {"TrainingStartTime": began, "TrainingEndTime": now}
             job.record |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds}
         else:
-            job.record |= {
-                "ProcessingStartTime": began,
-                "ProcessingEndTime": now,
-            }
+            job.record |= {f"{kind.name}StartTime": began, f"{kind.name}EndTime": now}
         self._tell(job, outcome)
 
     def _tell(self, job: Job, outcome: Outcome) -> None:
@@ -241,8 +246,8 @@ class Jobs:
             wall_seconds=round(outcome.seconds, 3),
             **({"reason": record["FailureReason"]} if "FailureReason" in record else {}),
         )
-        told = ("SecondaryStatus", "FailureReason", "RoleArn", "ModelArtifacts", "OutputDataConfig")
-        detail = {key: record[key] for key in (kind.job_name, kind.arn, kind.status, *told) if key in record}
+        about = (kind.job_name, kind.arn, kind.status, *kind.told)
+        detail = {key: record[key] for key in about if key in record}
         self._account.put_event(
             "aws.sagemaker", f"SageMaker {kind.name} Job State Change", detail, [record[kind.arn]]
         )

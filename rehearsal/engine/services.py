@@ -18,6 +18,7 @@ from rehearsal.engine import (
     schedules,
     service_metrics,
     service_quotas,
+    transform_jobs,
 )
 from rehearsal.engine.delivery import builds, repositories
 from rehearsal.engine.delivery import pipelines as code_pipelines
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 SERVICES = (
     *(gate, cloudformation, functions, routing, queues, schedules, alarms, service_metrics),
-    *(registry, model_cards, jobs, pipelines, endpoints, service_quotas),
+    *(registry, model_cards, jobs, pipelines, endpoints, transform_jobs, service_quotas),
     *(repositories, builds, code_pipelines),
 )
 

@@ -27,7 +27,7 @@ def _job(facts: dict[str, Any]) -> str | None:
     if facts["status"] not in ("Completed", "Failed"):
         return None
     tail = f": {facts['reason']}" if facts.get("reason") else ""
-    return f"{facts['step']} {facts['status'].lower()} in {facts['wall_seconds']:.1f} s{tail}"
+    return f"{facts['step'] or facts['job']} {facts['status'].lower()} in {facts['wall_seconds']:.1f} s{tail}"
 
 
 def _alarm(facts: dict[str, Any]) -> str | None:

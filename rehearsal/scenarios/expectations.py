@@ -15,7 +15,7 @@ from domain.replay import AGAIN, Rules, replay
 from rehearsal.scenarios import states
 from rehearsal.scenarios.coverage import every_part_worked, silent_alarms
 from rehearsal.scenarios.finding import Expectation, Finding
-from rehearsal.scenarios.neighbour import DELIVERY, FAILURE, NEAR_MISSES, PUSH
+from rehearsal.scenarios.neighbour import DELIVERY, FAILURE, NEAR_MISSES, PUSH, TRANSFORM
 from rehearsal.scenarios.outcomes import as_expected
 from rehearsal.scenarios.permissions import check_permissions
 from rehearsal.scenarios.promises import check_promises
@@ -231,6 +231,7 @@ def _neighbour(outcome: Outcome) -> Iterator[Finding]:
     unneeded = (
         (set() if outcome.scenario.expects_drift else {"CloudWatch Alarm State Change"})
         | (set() if outcome.pipeline else {DELIVERY, PUSH})
+        | (set() if outcome.deployment.config.serving.mode == "batch" else {TRANSFORM})
         | (set() if any(pushed.status == "FAILED" for pushed in outcome.pushed) else {FAILURE})
     )
     yield Finding(

@@ -57,6 +57,9 @@ class Expected(Part):
     rolled_back: Times = Count()
     failed_runs: Times = Count(at_most=0)
     """Training runs that did not come to a judgement."""
+    transforms: Times = Count()
+    """Where the model serves by batch: transforms that predicted all of their files."""
+    failed_transforms: Times = Count()
     alarms: Listed[str] = ()
     """Must fire: the end of an alarm's name, such as `loss` or `rollback-latency`."""
     silent_alarms: Listed[str] = ()

@@ -15,6 +15,7 @@ from rehearsal.engine import Account, routing
 DELIVERY = "CodePipeline Action Execution State Change"
 FAILURE = "CodePipeline Pipeline Execution State Change"
 PUSH = "Object Created"
+TRANSFORM = "SageMaker Transform Job State Change"
 NEAR_MISSES: dict[str, dict[str, Any]] = {
     "CloudWatch Alarm State Change": {
         "source": "com.neighbour",
@@ -39,6 +40,12 @@ NEAR_MISSES: dict[str, dict[str, Any]] = {
         "detail-type": "Neighbour Stack Status Change",
         "detail.stack-id": "arn:aws:cloudformation:us-east-1:123456789012:stack/neighbour-serving/1",
         "detail.status-details.status": "UPDATE_IN_PROGRESS",
+    },
+    TRANSFORM: {
+        "source": "com.neighbour",
+        "detail-type": "Neighbour Transform Job State Change",
+        "detail.TransformJobName": "neighbour-20130301-0200",
+        "detail.TransformJobStatus": "InProgress",
     },
     DELIVERY: {
         "source": "com.neighbour",

@@ -15,6 +15,8 @@ WORDS = {
     "refused": "models refused by the gate",
     "rolled_back": "releases rolled back",
     "failed_runs": "training runs that failed",
+    "transforms": "transforms that predicted all of their files",
+    "failed_transforms": "transforms that did not",
 }
 
 SAID = {
@@ -60,12 +62,15 @@ def counts(outcome: Outcome) -> dict[str, int]:
     deployment = outcome.deployment
     decided, releases = deployment.ledger_bodies("DECISION"), deployment.ledger_bodies("RELEASE")
     gates = [one["verdict"] for one in decided if one["kind"] == "gate"]
+    batches = [one["status"] for one in deployment.ledger_bodies("TRANSFORM")]
     return {
         "retrains": sum(run["plan"]["cause"] == "alarm" for run in deployment.ledger_bodies("RUN")),
         "releases": sum(one["outcome"] == "live" for one in releases),
         "refused": gates.count("refused"),
         "rolled_back": sum(one["outcome"] == "rolled-back" for one in releases),
         "failed_runs": gates.count("none"),
+        "transforms": batches.count("completed"),
+        "failed_transforms": len(batches) - batches.count("completed"),
     }
 
 
@@ -91,6 +96,7 @@ def _faults(outcome: Outcome) -> Iterator[Finding]:
         )
     yield from _failed_runs(outcome, met)
     yield from _failed_releases(outcome)
+    yield from _failed_transforms(outcome)
 
 
 def _failed_runs(outcome: Outcome, met: list[str]) -> Iterator[Finding]:
@@ -115,6 +121,14 @@ def _failed_releases(outcome: Outcome) -> Iterator[Finding]:
     if back:
         untold = [release for release in back if f"release {release} failed" not in _told(outcome)]
         yield Finding("people are told of a release that failed", not untold, f"nobody heard of {untold}")
+
+
+def _failed_transforms(outcome: Outcome) -> Iterator[Finding]:
+    ended = outcome.deployment.ledger_bodies("TRANSFORM")
+    failed = [one["job"] for one in ended if one["status"] != "completed"]
+    if failed:
+        untold = [job for job in failed if f"transform {job}" not in _told(outcome)]
+        yield Finding("people are told of a transform that failed", not untold, f"nobody heard of {untold}")
 
 
 def _told(outcome: Outcome) -> set[str]:

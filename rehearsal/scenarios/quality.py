@@ -94,8 +94,7 @@ def _ask_first_model(deployment: Deployment, answers: Sequence[Answer]) -> Predi
 
 def _create_endpoint(sagemaker: Any, record: list[str], deployment: Deployment) -> None:
     _, model_data, image, package, instance_type, *_ = record
-    live = sagemaker.describe_endpoint(EndpointName=deployment.names.endpoint)["EndpointConfigName"]
-    model = sagemaker.describe_endpoint_config(EndpointConfigName=live)["ProductionVariants"][0]["ModelName"]
+    model = deployment.physical_id("serving", "Model", "AWS::SageMaker::Model").rsplit("/", 1)[-1]
     role = sagemaker.describe_model(ModelName=model)["ExecutionRoleArn"]
     container = {"Image": image, "ModelDataUrl": model_data, "Environment": {"TIDELINE_MODEL": package}}
     sagemaker.create_model(ModelName=NEVER, PrimaryContainer=container, ExecutionRoleArn=role)

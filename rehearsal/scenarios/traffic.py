@@ -54,7 +54,8 @@ class World:
     def __post_init__(self) -> None:
         self.deployment.account.on_advance.append(self._watch_a_change)
 
-    def ask(self, hour: Hour) -> Answer:
+    def ask(self, hour: Hour) -> Answer | None:
+        """Its answer; None where that comes later."""
         self._rows = hour.cells(self.features)
         labels = tuple(row[self.target] for row in hour.rows)
         answer = self._ask(self._rows, hour.inference_id, hour.at, labels)
@@ -111,17 +112,25 @@ class World:
     def deliver_labels(self) -> str:
         """Write the label file of the oldest day without one, in SageMaker's ground truth format."""
         day = min(self._unlabelled)
-        lines = [json.dumps(_truth(answer)) for answer in self._unlabelled.pop(day)]
-        key = f"{Prefix.LABELS}{day + timedelta(days=1):%Y/%m/%d}/{day:%Y-%m-%d}.jsonl"
+        labels = [(answer.inference_id, answer.labels) for answer in self._unlabelled.pop(day)]
+        return self.put_labels(day + timedelta(days=1), day, labels)
+
+    def put_labels(self, at: date, day: date, labels: Sequence[tuple[str, Sequence[str]]]) -> str:
+        """Those of a day's requests, by inference id, in the folder of the day on which they come."""
+        lines = [json.dumps(_truth(*one)) for one in labels]
+        key = f"{Prefix.LABELS}{at:%Y/%m/%d}/{day:%Y-%m-%d}.jsonl"
         bucket = self.deployment.bucket("Data")
         body = ("\n".join(lines) + "\n").encode()
         self.deployment.account.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
         return key
 
+    def give_up(self) -> None:
+        """At the end of the season: every request has its answer by now, or its error."""
 
-def _truth(answer: Answer) -> dict[str, Any]:
+
+def _truth(inference_id: str, labels: Sequence[str]) -> dict[str, Any]:
     return {
-        "groundTruthData": {"data": "\n".join(answer.labels), "encoding": "CSV"},
-        "eventMetadata": {"eventId": answer.inference_id},
+        "groundTruthData": {"data": "\n".join(labels), "encoding": "CSV"},
+        "eventMetadata": {"eventId": inference_id},
         "eventVersion": "0",
     }

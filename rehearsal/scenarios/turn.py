@@ -11,6 +11,7 @@ from typing import Any
 from config.delivery import Delivery
 from rehearsal.engine.job_faults import Fault
 from rehearsal.scenarios import calendar, neighbour
+from rehearsal.scenarios.batch_traffic import BatchWorld
 from rehearsal.scenarios.calendar import Calendar
 from rehearsal.scenarios.dataset import hours
 from rehearsal.scenarios.deployment import Deployment
@@ -99,7 +100,8 @@ def _play(outcome: Outcome) -> None:
         outcome.refused = "" if outcome.scenario.expects_drift else _refusal(deployment)
         return
     outcome.calendar = calendar.begin(deployment, outcome.scenario, schema)
-    outcome.world = World(deployment, schema["features"], schema["target"])
+    world = BatchWorld if deployment.config.serving.mode == "batch" else World
+    outcome.world = world(deployment, schema["features"], schema["target"])
     _live(outcome, time=schema["time"])
     outcome.near_misses = neighbour.make_noise(deployment.account)
 
@@ -170,12 +172,18 @@ def _live(outcome: Outcome, *, time: str) -> None:
             continue  # the first model was still in training
         _do_what_is_due(outcome, pushes, until=hour.at)
         account.advance_to(hour.at)
-        answer = world.ask(hour)
-        if outcome.parity is None:
-            outcome.parity = check_parity(outcome.deployment, answer)
+        world.ask(hour)
+        _compare_first_answer(outcome)
     end = scenario.end + timedelta(days=1)
     _do_what_is_due(outcome, pushes, until=end)
     account.advance_to(end)
+    world.give_up()
+
+
+def _compare_first_answer(outcome: Outcome) -> None:
+    """With the model that gave it, while that is still the champion."""
+    if outcome.parity is None and outcome.world and outcome.world.answers:
+        outcome.parity = check_parity(outcome.deployment, outcome.world.answers[0])
 
 
 def _do_what_is_due(outcome: Outcome, pushes: deque[Push], *, until: datetime) -> None:

@@ -190,6 +190,15 @@ def test_smoke_fails_while_no_model_is_live(fake: Fake) -> None:
         smoke.smoke(aws(), FEATURES)
 
 
+def test_a_batch_is_asked_nothing_and_says_what_its_next_transform_runs(fake: Fake) -> None:
+    told = smoke.smoke_batch(aws(), hour_utc=2)
+    assert told.startswith("tideline-dev/7 is live and serves by batch")
+    assert fake.sent == []
+    fake.release = no_release()
+    with pytest.raises(CommandError, match="no model is live"):
+        smoke.smoke_batch(aws(), hour_utc=2)
+
+
 def aws(environment: str = "dev") -> Aws:
     return Aws(Names("tideline", environment), "us-east-1")
 

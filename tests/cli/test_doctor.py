@@ -88,6 +88,26 @@ def test_what_holds_for_the_account_goes_before_the_default_of_aws(account: dict
     assert looked()["quota: Hosting"] == ("ok", "ml.c5.large for endpoint usage: 4, needed 2")
 
 
+@pytest.mark.parametrize(
+    ("parameters", "verdict"),
+    [
+        ([{"ParameterKey": "HostingMode", "ParameterValue": "batch"}], "stop"),
+        ([{"ParameterKey": "HostingMode", "ParameterValue": "realtime"}], "ok"),
+        ([], "ok"),  # deployed before there were modes
+    ],
+)
+def test_another_mode_than_the_one_that_is_live_stops(
+    account: dict[str, Any], parameters: list[dict[str, str]], verdict: str
+) -> None:
+    class Stacks:
+        def describe_stacks(self, StackName: str) -> dict[str, Any]:
+            assert StackName == "tideline-dev-serving"
+            return {"Stacks": [{"StackStatus": "UPDATE_COMPLETE", "Parameters": parameters}]}
+
+    account["cloudformation"] = Stacks()
+    assert looked()["serving.mode"][0] == verdict
+
+
 def test_without_credentials_nothing_of_the_account_is_asked(account: dict[str, Any]) -> None:
     class Nobody:
         def get_caller_identity(self) -> None:

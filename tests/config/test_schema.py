@@ -188,3 +188,28 @@ def test_facets_and_limits_reach_the_job_as_it_reads_them(write: Write) -> None:
     assert GateSettings.from_env(environment) == GateSettings("origin,carrier", 0.2)
     assert DecisionSettings.from_env(environment).f_beta == 2
     assert BiasSettings.from_env(evaluate(load(write()))) == BiasSettings()
+
+
+@pytest.mark.parametrize(
+    ("serving", "reason"),
+    [
+        ("{mode: batch, release: {bake_minutes: 5}}", "a batch has no traffic to shift"),
+        ("{mode: batch, capture_percent: 50}", "a batch keeps every prediction"),
+        ("{batch: {hour_utc: 3}}", "it is read under serving.mode: batch"),
+        ("{mode: serverless, instance_count: 2}", "there are no instances"),
+        ("{mode: serverless, memory_gib: 4}", "say serverless.memory_mb"),
+        ("{mode: serverless, release: {shift: canary}}", "a release is all at once"),
+        ("{mode: serverless, serverless: {memory_mb: 1500}}", "should be 1024"),
+        ("{serverless: {memory_mb: 1024}}", "it is read under serving.mode: serverless"),
+        ("{mode: async}", "should be 'realtime', 'serverless' or 'batch'"),
+    ],
+)
+def test_a_key_that_a_mode_has_no_use_for_is_refused_with_the_reason(
+    write: Write, serving: str, reason: str
+) -> None:
+    assert reason in refusal(write(f"serving: {serving}"))
+
+
+def test_a_batch_may_say_when_it_runs_and_on_what(write: Write) -> None:
+    serving = load(write("serving: {mode: batch, batch: {hour_utc: 3}, instance_count: 2}")).serving
+    assert (serving.has_endpoint, serving.component, serving.batch.hour_utc) == (False, "Transform", 3)

@@ -14,3 +14,9 @@ def dev() -> Deployment:
 @pytest.fixture(scope="session")
 def prod() -> Deployment:
     return synthesis.synthesise(synthesis.PROD)
+
+
+@pytest.fixture(scope="session")
+def nightly() -> Deployment:
+    """Served by batch."""
+    return synthesis.synthesise(synthesis.NIGHTLY)

@@ -209,6 +209,39 @@ def test_the_events_of_one_deployment_never_reach_another(dev: Deployment, prod:
         assert not matches(rule.properties["EventPattern"], RULES[name]()), name
 
 
+def transform_event(name: str = "tideline-nightly-20130301-0200", status: str = "Failed") -> Event:
+    detail = {"TransformJobName": name, "TransformJobStatus": status}
+    arn = ARN.format(service="sagemaker", resource=f"transform-job/{name}")
+    return envelope("aws.sagemaker", "SageMaker Transform Job State Change", arn, detail)
+
+
+@pytest.mark.parametrize(
+    ("event", "is_ours"),
+    [
+        (transform_event(), True),
+        (transform_event(status="Completed"), True),
+        (transform_event(status="Stopped"), True),
+        (transform_event(status="InProgress"), False),
+        (transform_event(name="tideline-nightly-x1-20130301-0200"), False),
+        (transform_event(name="tideline-dev-20130301-0200"), False),
+        ({**transform_event(), "source": "made.up"}, False),
+    ],
+)
+def test_the_end_of_a_transform_of_ours_alone_is_recorded(
+    nightly: Deployment, event: Event, is_ours: bool
+) -> None:
+    rule = nightly.one("AWS::Events::Rule", "BatchRecordTransformOnTransformEnd")
+    assert matches(rule.properties["EventPattern"], event) is is_ours
+    assert rule.properties["Targets"][0]["Arn"].endswith(":tideline-nightly-record-transform")
+    if is_ours:
+        assert events.parse_transform_ended(event, deployment="tideline-nightly").startswith(
+            "tideline-nightly"
+        )
+    elif event["detail"]["TransformJobStatus"] != "InProgress":
+        with pytest.raises(WrongEventError):
+            events.parse_transform_ended(event, deployment="tideline-nightly")
+
+
 def test_the_drift_rule_refers_to_its_alarm_and_not_to_a_name(dev: Deployment) -> None:
     (alarm,) = rules(dev)["OnDrift"].raw["Properties"]["EventPattern"]["resources"]
     assert list(alarm) == ["Fn::ImportValue"]

@@ -18,6 +18,8 @@ HANDLERS = (
     "sign_model",
     "start_training",
 )
+BATCH = ("record_transform", "start_transform")
+"""Where the model serves by batch."""
 BY_LAMBDA_ITSELF = {
     "kms:Decrypt": "the environment, and what S3, DynamoDB and SQS hold for the function",
     "kms:GenerateDataKey": "dead letters, and what the function writes to S3 and SNS",
@@ -38,6 +40,10 @@ BY_OTHERS = {
     },
     "record_release": {
         "iam:PassRole": "CloudFormation goes on with a rollback under Serving's deploy role",
+    },
+    "start_transform": {
+        "kms:CreateGrant": "SageMaker, for the volumes of the instances",
+        "kms:DescribeKey": "SageMaker, for the volumes of the instances",
     },
     "release_model": {
         "iam:PassRole": "CloudFormation goes on under Serving's deploy role, which AWS's guide wants passed again",
@@ -65,6 +71,14 @@ def test_a_handler_may_do_all_that_it_calls(dev: Deployment, handler: str) -> No
 def test_a_handler_may_do_nothing_that_it_never_calls(dev: Deployment, handler: str) -> None:
     explained = set(BY_LAMBDA_ITSELF) | set(BY_OTHERS.get(handler, {}))
     assert granted(dev, handler) - actions_of(handler) == explained
+
+
+@pytest.mark.parametrize("handler", BATCH)
+def test_a_handler_of_a_batch_may_do_what_it_calls_and_nothing_else(
+    nightly: Deployment, handler: str
+) -> None:
+    explained = set(BY_LAMBDA_ITSELF) | set(BY_OTHERS.get(handler, {}))
+    assert granted(nightly, handler) == actions_of(handler) | explained
 
 
 def test_the_scan_sees_calls_through_helpers_methods_and_the_ledger() -> None:

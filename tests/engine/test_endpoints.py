@@ -307,6 +307,27 @@ def test_instance_pools_run_on_their_first_type(hosting: Hosting) -> None:
     ]
 
 
+def test_a_serverless_container_that_was_not_asked_for_a_while_starts_anew(hosting: Hosting) -> None:
+    serverless = {
+        "InstanceType": None,
+        "InitialInstanceCount": None,
+        "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 5},
+    }
+    hosting.endpoint("cold", variant=serverless)
+    (log,) = (hosting.world.account.directory / "endpoints" / "cold").rglob("log")
+
+    def asked() -> int:
+        """How many requests this container has noted since it started."""
+        assert hosting.ask("cold") == "42.0"
+        return log.read_text().count("POST /invocations")
+
+    assert asked() == 1
+    hosting.later(minutes=5)
+    assert asked() == 2
+    hosting.later(minutes=11)
+    assert asked() == 1
+
+
 def test_a_serverless_endpoint_has_no_data_capture(hosting: Hosting) -> None:
     serverless = {
         "InstanceType": None,

@@ -192,13 +192,12 @@ def test_what_is_not_built_stops_by_name(world: World) -> None:
 
 
 def test_a_job_that_moto_would_only_pretend_to_run_stops_by_name(world: World) -> None:
-    with pytest.raises(ClientError, match="CreateTransformJob: not built"):
-        world.sagemaker.create_transform_job(
-            TransformJobName="pretended",
-            ModelName="none",
-            TransformInput={"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://a/b"}}},
-            TransformOutput={"S3OutputPath": "s3://a/c"},
-            TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    with pytest.raises(ClientError, match="CreateCompilationJob: not built"):
+        world.sagemaker.create_compilation_job(
+            CompilationJobName="pretended",
+            RoleArn=world.role,
+            OutputConfig={"S3OutputLocation": "s3://a/c", "TargetDevice": "ml_c5"},
+            StoppingCondition={"MaxRuntimeInSeconds": 60},
         )
 
 

@@ -317,6 +317,18 @@ def test_a_parameter_that_the_template_does_not_allow_is_refused(
         world.create("refused", {"Q": queue()}, Slots={"P": slot}, Parameters=parameters)
 
 
+def test_a_kept_value_that_the_new_template_does_not_allow_is_refused_before_anything_changes(
+    world: World,
+) -> None:
+    def slot(mode: str) -> dict[str, Any]:
+        return {"Mode": {"Type": "String", "Default": mode, "AllowedValues": [mode]}}
+
+    world.create("one-mode", {"Q": queue()}, Slots=slot("realtime"))
+    with pytest.raises(ClientError, match=r"Parameter 'Mode' failed to satisfy constraint: got 'realtime'"):
+        world.update("one-mode", {"Q": queue()}, Slots=slot("batch"), Parameters=keep("Mode"))
+    assert world.stack("one-mode")["StackStatus"] == "CREATE_COMPLETE"
+
+
 def test_a_parameter_that_the_template_does_not_have_is_refused(world: World) -> None:
     with pytest.raises(ClientError, match=r"Parameters: \[P\] do not exist in the template"):
         world.create("refused", {"Q": queue()}, Parameters=give(P="1"))

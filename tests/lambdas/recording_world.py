@@ -12,6 +12,7 @@ from tests.lambdas.local import DEPLOYMENT, NOW, Local
 from tests.lambdas.serving_world import PREFIX, SERVING, config_name, record
 
 SETTINGS = RecordReleaseSettings(
+    mode="realtime",
     deployment=DEPLOYMENT,
     serving_stack=SERVING,
     endpoint_name=DEPLOYMENT,

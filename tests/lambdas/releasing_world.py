@@ -13,6 +13,7 @@ from tests.lambdas.local import DEPLOYMENT, IMAGE, NOW, Local
 from tests.lambdas.serving_world import PREFIX, SERVING
 
 SETTINGS = ReleaseModelSettings(
+    component="Hosting",
     model_package_group=DEPLOYMENT,
     serving_stack=SERVING,
     release_prefix=PREFIX,

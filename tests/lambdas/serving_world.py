@@ -28,6 +28,8 @@ class Serving:
         self.scaling: str | None = None
         self.takes_proofs = False
         self.failures: list[str] = []
+        self.model: str | None = None
+        """What it says that a batch runs."""
 
     def events(self, **_: Any) -> dict[str, Any]:
         rows = [
@@ -60,6 +62,7 @@ class Serving:
             "CreationTime": NOW,
             "StackStatus": self.status,
             "Parameters": parameters,
+            "Outputs": [{"OutputKey": "ModelName", "OutputValue": self.model}] if self.model else [],
         }
         return {"Stacks": [stack]}
 
@@ -120,13 +123,11 @@ def endpoint_runs(release_id: str, *, run: int) -> None:
     )
 
 
-def answered(release_id: str, requests: int) -> None:
-    """What SageMaker counts for the fleet of one configuration."""
-    dimensions = {
-        "EndpointName": DEPLOYMENT,
-        "VariantName": "live",
-        "EndpointConfigName": config_name(release_id),
-    }
+def answered(release_id: str | None, requests: int) -> None:
+    """What SageMaker counts for the fleet of one configuration; without one, of the endpoint alone."""
+    dimensions = {"EndpointName": DEPLOYMENT, "VariantName": "live"}
+    if release_id:
+        dimensions["EndpointConfigName"] = config_name(release_id)
     datum = {
         "MetricName": "Invocations",
         "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],

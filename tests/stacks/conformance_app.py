@@ -1,4 +1,4 @@
-"""What test_conformance runs with every rule on: config/, an environment that brings what it can, the delivery."""
+"""What test_conformance runs with every rule on: config/, one that brings all it can and is a batch, the delivery."""
 
 import json
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from config.schema import ROOT
 from tests.stacks.delivery_synthesis import delivery
-from tests.stacks.synthesis import BROUGHT, DEV, PROD
+from tests.stacks.synthesis import BROUGHT, DEV, NIGHTLY, PROD
 
 
 def main(outdir: Path) -> None:
@@ -14,7 +14,8 @@ def main(outdir: Path) -> None:
     from stacks.conformance import add_rules
 
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    app = build([DEV, PROD, BROUGHT], delivery=delivery(), outdir=outdir, context=context)
+    brought = BROUGHT.model_copy(update={"serving": NIGHTLY.serving})
+    app = build([DEV, PROD, brought], delivery=delivery(), outdir=outdir, context=context)
     add_rules(app)
     app.synth()
 

@@ -17,6 +17,12 @@ def prod() -> Deployment:
 
 
 @pytest.fixture(scope="session")
+def nightly() -> Deployment:
+    """Served by batch."""
+    return synthesis.synthesise(synthesis.NIGHTLY)
+
+
+@pytest.fixture(scope="session")
 def brought() -> Deployment:
     """With a key, a data bucket and a permissions boundary that existed before."""
     return synthesis.synthesise(synthesis.BROUGHT)

@@ -13,7 +13,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from config.schema import ROOT, Bring, Config, load
+from config.schema import ROOT, Bring, Config, Serving, load
 from tests.stacks.intrinsics import World
 
 os.environ["CDK_VALIDATION"] = "false"  # the rules run once, in test_conformance
@@ -31,6 +31,10 @@ BROUGHT = DEV.model_copy(
         ),
     }
 )
+
+
+NIGHTLY = DEV.model_copy(update={"environment": "nightly", "serving": Serving(mode="batch")})
+"""It serves by batch."""
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,22 @@ def npy(array: Any) -> bytes:
     return stream.getvalue()
 
 
+def test_what_is_answered_is_captured_and_what_is_refused_is_not(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[tuple[bytes, bytes]] = []
+
+    class Capture:
+        def take(self, headers: Any, body: bytes, answer: Any, stamp: str) -> None:
+            taken.append((body, answer.body))
+            assert stamp.startswith("tideline-release=000042;")
+
+    monkeypatch.setattr(server, "capture", Capture())
+    answered = ask(server, ROW)
+    assert ask(server, b"north,warm,2.5\n").status == 400
+    assert taken == [(ROW, answered.body.encode())]
+
+
 def test_json_lines_are_objects_or_lists_and_are_answered_a_line_each(server: Server) -> None:
     expected = [
         float(line) for line in ask(server, b"north,1.0,2.5\nsouth,39.0,\nnorth,1.0,2.5").body.split()

@@ -31,6 +31,7 @@ BY_THEMSELVES = ("logs",)
 VOLUME_KEYS = {
     "sagemaker:CreateTrainingJob": ("ResourceConfig", "VolumeKmsKeyId"),
     "sagemaker:CreateProcessingJob": ("ProcessingResources", "ClusterConfig", "VolumeKmsKeyId"),
+    "sagemaker:CreateTransformJob": ("TransformResources", "VolumeKmsKeyId"),
     "sagemaker:CreateEndpointConfig": ("KmsKeyId",),
 }
 """Where a request names the key of its instances' volumes: SageMaker uses it by a grant."""

@@ -33,7 +33,6 @@ EMPTY_PROMISES = (
     "CreateModelBiasJobDefinition",
     "CreateModelExplainabilityJobDefinition",
     "CreateModelQualityJobDefinition",
-    "CreateTransformJob",
     "DeleteTags",
     "ListTags",
     "Search",

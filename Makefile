@@ -116,8 +116,10 @@ lock: $(READY) ## write requirements.txt, requirements/*.txt and lambdas/require
 	@$(UV) pip compile $(LOCK) $(LEAN) --group sdk --group science -o requirements.txt pyproject.toml
 	@$(UV) pip compile $(LOCK) $(LEAN) -c requirements.txt -o requirements/lean.txt pyproject.toml
 	@$(UV) pip compile $(LOCK) --group function -c requirements.txt -o lambdas/requirements.txt pyproject.toml
-	@$(UV) pip compile $(LOCK) --group image -c requirements.txt -o requirements/image.txt pyproject.toml training/requirements.txt
-	@$(UV) pip compile $(LOCK) --group image --group science --group dvc -c requirements/image.txt -o requirements/science.txt pyproject.toml training/requirements.txt
+	@$(UV) pip compile $(LOCK) --group image --group capture -c requirements.txt -o requirements/image.txt pyproject.toml training/requirements.txt
+	@mkdir -p build  # DVC needs another botocore than the image, and all else of it
+	@$(UV) pip compile $(LOCK) --group image -c requirements.txt -o build/same-as-image.txt pyproject.toml training/requirements.txt
+	@$(UV) pip compile $(LOCK) --group image --group science --group dvc -c build/same-as-image.txt -o requirements/science.txt pyproject.toml training/requirements.txt
 
 clean: ## remove what was built, not what was installed
 	@rm -rf build cdk.out

@@ -124,7 +124,7 @@ def _quotas(aws: Aws, config: Config, book: PriceBook) -> Iterator[Finding]:
         yield seen
         return
     for component, needed in (
-        ("Hosting", 2 * config.serving.instance_count),
+        ("Hosting", 2 * config.serving.most_instances),
         ("Training", 1),
         ("Processing", 1),
     ):

@@ -125,3 +125,35 @@ def test_a_key_of_a_topic_to_which_a_rule_writes_serves_that_topic_alone(
     kms.create_alias(AliasName="alias/ours-key", TargetKeyId=key["KeyId"])
     found = {name: where for name, where in red(account, NO_TLS).items() if ":key/" in where}
     assert set(found) >= {finding} if finding else found == {}
+
+
+def test_a_role_that_may_scale_more_than_instances_of_endpoints_is_named(account: Account) -> None:
+    own = "application-autoscaling:"
+    whole = {
+        f"{own}service-namespace": "sagemaker",
+        f"{own}scalable-dimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    service_role = {"iam:AWSServiceName": "sagemaker.application-autoscaling.amazonaws.com"}
+    cases = (
+        ("application-autoscaling:RegisterScalableTarget", whole, False),
+        ("application-autoscaling:RegisterScalableTarget", dict(list(whole.items())[:1]), True),
+        ("application-autoscaling:DeregisterScalableTarget", dict(list(whole.items())[1:]), True),
+        ("iam:CreateServiceLinkedRole", service_role, False),
+        ("iam:CreateServiceLinkedRole", {}, True),
+    )
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    iam = account.client("iam")
+    document = json.dumps({"Version": VERSION, "Statement": [trust]})
+    iam.create_role(RoleName="ours-scaling", AssumeRolePolicyDocument=document)
+    for action, condition, is_named in cases:
+        statement = {
+            "Effect": "Allow",
+            "Action": action,
+            "Resource": "*",
+            "Condition": {"StringEquals": condition},
+        }
+        policy = json.dumps({"Version": VERSION, "Statement": [statement]})
+        iam.put_role_policy(RoleName="ours-scaling", PolicyName="p", PolicyDocument=policy)
+        found = red(account, NO_TLS, rule("arn:aws:events:us-east-1:123456789012:rule/ours"))
+        told = found.get("no role reaches into a neighbour's things", "")
+        assert (f"ours-scaling may {action}" in told) == is_named, (action, condition)

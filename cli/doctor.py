@@ -127,7 +127,7 @@ def _quotas(aws: Aws, config: Config, book: PriceBook) -> Iterator[Finding]:
         return
     serving = config.serving
     fleets = {"realtime": 2, "batch": 1, "serverless": 0}[serving.mode]
-    served = [(serving.component, fleets * serving.instance_count)] if fleets else []
+    served = [(serving.component, fleets * serving.most_instances)] if fleets else []
     for component, needed in (
         *served,
         ("Training", 1),

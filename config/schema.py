@@ -95,6 +95,10 @@ class Serving(Part):
             raise ValueError("; ".join(refused))
         return self
 
+    @property
+    def most_instances(self) -> int:
+        return self.scaling.max_instances if self.scaling else self.instance_count
+
     @model_validator(mode="after")
     def _has_room_to_scale(self) -> Serving:
         if self.scaling and self.scaling.max_instances <= self.instance_count:

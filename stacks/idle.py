@@ -58,6 +58,6 @@ def idle_cost_of(scope: Construct, config: Config, instance: Candidate) -> IdleC
             custom_metrics=len(METRIC_UNITS),
             dashboards=count(cloudwatch.CfnDashboard),
             polled_queues=count(lambda_.CfnEventSourceMapping),
-            more_instances=serving.scaling.max_instances - serving.instance_count if serving.scaling else 0,
+            more_instances=serving.most_instances - serving.instance_count,
         )
     )

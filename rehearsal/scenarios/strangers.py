@@ -182,9 +182,9 @@ def _scaling_of_others(account: Account) -> Iterator[Access]:
             "RegisterScalableTarget",
         ):
             yield Access(f"application-autoscaling:{verb}", target, context)
-    role = (
-        f"arn:aws:iam::{account.id}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/*"
-    )
+    service = "sagemaker.application-autoscaling.amazonaws.com"
+    name = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+    role = f"arn:aws:iam::{account.id}:role/aws-service-role/{service}/{name}"
     yield Access("iam:CreateServiceLinkedRole", role, (("iam:awsservicename", ("ecs.amazonaws.com",)),))
 
 

@@ -17,6 +17,7 @@ from cli.__main__ import main
 from cli.doctor import BOOTSTRAP_PARAMETER, examine
 from cli.source import Aws
 from config import kept_account
+from config.scaling import Scaling
 from config.schema import PRICES, ROOT, load
 from domain.names import Names
 from rehearsal.engine import Account
@@ -106,6 +107,17 @@ def test_another_mode_than_the_one_that_is_live_stops(
 
     account["cloudformation"] = Stacks()
     assert looked()["serving.mode"][0] == verdict
+
+
+def test_an_endpoint_that_scales_needs_a_quota_for_two_fleets_of_its_most_instances(
+    account: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scaling = CONFIG.serving.model_copy(
+        update={"scaling": Scaling(max_instances=5, invocations_per_instance=60)}
+    )
+    monkeypatch.setattr(f"{__name__}.CONFIG", CONFIG.model_copy(update={"serving": scaling}))
+    account["service-quotas"] = Quotas({"ml.c5.large for endpoint usage": 4.0})
+    assert looked()["quota: Hosting"] == ("stop", "ml.c5.large for endpoint usage: 4, needed 10")
 
 
 def test_without_credentials_nothing_of_the_account_is_asked(account: dict[str, Any]) -> None:

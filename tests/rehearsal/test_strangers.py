@@ -168,3 +168,35 @@ def test_a_role_that_could_sign_if_it_were_granted_is_named(
     where = red(account, NO_TLS).get("no other role could sign, whatever it were granted", "")
     assert all(f"role/{name} may sign" in where for name in signers)
     assert bool(where) == bool(signers)
+
+
+def test_a_role_that_may_scale_more_than_instances_of_endpoints_is_named(account: Account) -> None:
+    own = "application-autoscaling:"
+    whole = {
+        f"{own}service-namespace": "sagemaker",
+        f"{own}scalable-dimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    service_role = {"iam:AWSServiceName": "sagemaker.application-autoscaling.amazonaws.com"}
+    cases = (
+        ("application-autoscaling:RegisterScalableTarget", whole, False),
+        ("application-autoscaling:RegisterScalableTarget", dict(list(whole.items())[:1]), True),
+        ("application-autoscaling:DeregisterScalableTarget", dict(list(whole.items())[1:]), True),
+        ("iam:CreateServiceLinkedRole", service_role, False),
+        ("iam:CreateServiceLinkedRole", {}, True),
+    )
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    iam = account.client("iam")
+    document = json.dumps({"Version": VERSION, "Statement": [trust]})
+    iam.create_role(RoleName="ours-scaling", AssumeRolePolicyDocument=document)
+    for action, condition, is_named in cases:
+        statement = {
+            "Effect": "Allow",
+            "Action": action,
+            "Resource": "*",
+            "Condition": {"StringEquals": condition},
+        }
+        policy = json.dumps({"Version": VERSION, "Statement": [statement]})
+        iam.put_role_policy(RoleName="ours-scaling", PolicyName="p", PolicyDocument=policy)
+        found = red(account, NO_TLS, rule("arn:aws:events:us-east-1:123456789012:rule/ours"))
+        told = found.get("no role reaches into a neighbour's things", "")
+        assert (f"ours-scaling may {action}" in told) == is_named, (action, condition)

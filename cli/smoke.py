@@ -11,9 +11,9 @@ from botocore.exceptions import ClientError
 
 from cli.serving import live_release
 from cli.source import Aws, CommandError
+from domain.names import SMOKE_INFERENCE_ID
 from domain.releases import model_stamp
 
-INFERENCE_ID = "smoke"
 Row = dict[str, Any]
 
 
@@ -44,7 +44,7 @@ def smoke_batch(aws: Aws, *, hour_utc: int) -> str:
 
 def _rows(features: Mapping[str, str]) -> list[Row]:
     """Nothing known, zeros, and words that no training table has: any model must answer each."""
-    numbers: Sequence[tuple[float | None, str]] = ((None, ""), (0.0, ""), (1.0, INFERENCE_ID))
+    numbers: Sequence[tuple[float | None, str]] = ((None, ""), (0.0, ""), (1.0, SMOKE_INFERENCE_ID))
     return [
         {name: number if kind == "number" else word for name, kind in features.items()}
         for number, word in numbers
@@ -57,7 +57,7 @@ def _ask(aws: Aws, rows: list[Row]) -> Any:
             EndpointName=aws.names.endpoint,
             ContentType="application/json",
             Accept="application/json",
-            InferenceId=INFERENCE_ID,
+            InferenceId=SMOKE_INFERENCE_ID,
             Body=json.dumps({"instances": rows}),
         )
     except ClientError as error:

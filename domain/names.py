@@ -7,6 +7,8 @@ from dataclasses import dataclass
 METRIC_NAMESPACE = "Tideline"
 DEPLOYMENT_DIMENSION = "Deployment"
 VARIANT = "live"
+SMOKE_INFERENCE_ID = "smoke"
+"""Of the requests by which a release is proved: rows that no table has, and no traffic."""
 RELEASE_SLOTS = 3
 """Instance types that a release record can hold, in order of preference."""
 NO_RELEASE = "none"

@@ -32,7 +32,15 @@ from domain.monitoring import (
     report,
     without_reference,
 )
-from domain.names import DEPLOYMENT_DIMENSION, METRIC_NAMESPACE, METRIC_UNITS, VARIANT, Metric, Prefix
+from domain.names import (
+    DEPLOYMENT_DIMENSION,
+    METRIC_NAMESPACE,
+    METRIC_UNITS,
+    SMOKE_INFERENCE_ID,
+    VARIANT,
+    Metric,
+    Prefix,
+)
 from domain.releases import Champion
 from domain.settings import CheckDriftSettings
 from domain.snapshot import Manifest
@@ -136,6 +144,7 @@ class Check:
         for body in aws.each(lambda key: aws.read(self.s3, bucket, key), aws.keys(self.s3, bucket, prefix)):
             exchanges, bad = parse_capture(body.decode(errors="replace"), columns)
             skipped, read = skipped + bad, read + len(exchanges)
+            exchanges = [one for one in exchanges if one.inference_id != SMOKE_INFERENCE_ID]
             rows += sum(len(exchange.rows) for exchange in exchanges)
             if profile and counts:
                 model = self.champion.package_arn

@@ -10,7 +10,7 @@ import pytest
 
 from domain.labels import LabelDay
 from domain.loss import LossDay
-from domain.names import DEPLOYMENT_DIMENSION, METRIC_NAMESPACE, METRIC_UNITS, Metric
+from domain.names import DEPLOYMENT_DIMENSION, METRIC_NAMESPACE, METRIC_UNITS, SMOKE_INFERENCE_ID, Metric
 from domain.settings import CheckDriftSettings
 from domain.snapshot import Manifest, Part
 from lambdas import check_drift
@@ -336,6 +336,13 @@ def test_broken_rows_are_told_on_the_first_day(
     days_of_traffic(local, range(19, 20), **change)
     assert check()["invalid"][0].startswith(said)
     assert published()[Metric.INVALID_DATA] == 1
+
+
+def test_the_rows_by_which_a_release_is_proved_are_no_traffic(local: Local, check: Check) -> None:
+    crown(local)
+    captured(local, "2013/04/19", [exchange(SMOKE_INFERENCE_ID, [[None, ""], [0, "smoke"]], [0.5, 0.5])])
+    found = check()
+    assert (found["captured_rows"], found["invalid"]) == (0, [])
 
 
 def test_lines_that_cannot_be_read_are_told_if_they_are_many(local: Local, check: Check) -> None:

@@ -188,3 +188,8 @@ def test_facets_and_limits_reach_the_job_as_it_reads_them(write: Write) -> None:
     assert GateSettings.from_env(environment) == GateSettings("origin,carrier", 0.2)
     assert DecisionSettings.from_env(environment).f_beta == 2
     assert BiasSettings.from_env(evaluate(load(write()))) == BiasSettings()
+
+
+def test_shap_values_are_asked_of_the_job_only_if_the_configuration_does(write: Write) -> None:
+    assert evaluate(load(write("explain: {shap_rows: 50}")))["SHAP_ROWS"] == "50"
+    assert "SHAP_ROWS" not in evaluate(load(write()))

@@ -213,3 +213,8 @@ def test_a_key_that_a_mode_has_no_use_for_is_refused_with_the_reason(
 def test_a_batch_may_say_when_it_runs_and_on_what(write: Write) -> None:
     serving = load(write("serving: {mode: batch, batch: {hour_utc: 3}, instance_count: 2}")).serving
     assert (serving.has_endpoint, serving.component, serving.batch.hour_utc) == (False, "Transform", 3)
+
+
+def test_shap_values_are_asked_of_the_job_only_if_the_configuration_does(write: Write) -> None:
+    assert evaluate(load(write("explain: {shap_rows: 50}")))["SHAP_ROWS"] == "50"
+    assert "SHAP_ROWS" not in evaluate(load(write()))

@@ -60,38 +60,16 @@ def unsigned(asked: dict[str, Any]) -> None:
         del asked["CustomerMetadataProperties"][name]
 
 
-def metrics(uri: str) -> Change:
-    return lambda asked: asked["ModelMetrics"]["ModelQuality"]["Statistics"].update(S3Uri=uri)
-
-
 FORGED: dict[str, tuple[Change, str, str]] = {
     "without a signature": (unsigned, "unsigned", "no manifest with a signature"),
     "with a signature of nobody's": (metadata(Signature="AAAA"), "wrong-signature", "did not sign"),
     "with a signature that is no base64": (metadata(Signature="!"), "wrong-signature", "did not sign"),
-    "with another manifest": (metadata(Manifest1="tideline-manifest=1 run=run-9"), "wrong-signature", "did not sign"),
     "with model data in another bucket": (
         container(ModelDataUrl="s3://evil/runs/run-0/model/model.tar.gz"), "from-elsewhere", "s3://evil/",
-    ),
-    "with model data beside the runs": (
-        container(ModelDataUrl="s3://artefacts/monitor/model.tar.gz"), "from-elsewhere", "monitor",
-    ),
-    "with another run's model data": (
-        container(ModelDataUrl="s3://artefacts/runs/run-7/model/model.tar.gz"), "tampered", "run-7",
-    ),
-    "with another of the run's own objects": (
-        container(ModelDataUrl="s3://artefacts/runs/run-0/plan/plan.json"), "tampered", "the archive is",
-    ),
-    "with a report in another bucket": (metrics("s3://evil/report.json"), "from-elsewhere", "the report lies"),
-    "with another run's report": (
-        metrics("s3://artefacts/runs/run-7/report/report.json"), "tampered", "the run of its report",
     ),
     "with an image by its tag": (
         container(Image=IMAGE.partition("@")[0] + ":latest"), "other-image", "allowed: .*@sha256",
     ),
-    "with an image from elsewhere": (
-        container(Image="evil.example.com/x@sha256:" + "a" * 64), "other-image", "evil.example.com",
-    ),
-    "with another image of ours": (container(Image=IMAGE.replace("a" * 64, "b" * 64)), "tampered", "the image is"),
 }  # fmt: skip
 
 
@@ -113,25 +91,14 @@ def test_a_forged_package_is_not_released_and_people_hear_why(
     assert local.ledger.waiting() == []
 
 
-TAMPERED: dict[str, tuple[str, bytes, str]] = {
-    "a byte of the archive": (f"{RUN}/model/model.tar.gz", archive() + b"\0", "the archive is"),
-    "a model in the archive": (
-        f"{RUN}/model/model.tar.gz", archive({**FILES, "model.onnx": b"evil"}), "the archive is",
-    ),
-    "the report": (f"{RUN}/report/report.json", b'{"heldout_loss": 0.0}', "the report is"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("what", sorted(TAMPERED))
 def test_what_was_changed_after_it_was_signed_is_not_released(
-    local: Local, approve: Approve, register: Register, cloudformation: Scripted, what: str
+    local: Local, approve: Approve, register: Register, cloudformation: Scripted
 ) -> None:
     package = register()
-    uri, content, reason = TAMPERED[what]
-    local.put(uri, content)
+    local.put(f"{RUN}/model/model.tar.gz", archive({**FILES, "model.onnx": b"evil"}))
     answer = approve(package)
     assert (answer["verdict"], answer["rule"]) == ("refuse", "tampered")
-    assert reason in answer["reasons"][0]
+    assert "the archive is" in answer["reasons"][0]
     assert cloudformation.called("update_stack") == []
 
 
@@ -194,7 +161,7 @@ def test_serving_is_handed_the_proof_that_the_container_asks_for(
     assert len(PROOF_VARIABLES) == 3
 
 
-@pytest.mark.parametrize(("outcome", "rule"), [("live", None), ("held", None), ("rolled-back", "unsigned")])
+@pytest.mark.parametrize(("outcome", "rule"), [("live", None), ("rolled-back", "unsigned")])
 def test_what_served_before_anything_was_signed_may_come_again_just_as_it_was(
     local: Local,
     approve: Approve,
@@ -229,18 +196,9 @@ def test_a_package_that_was_released_with_a_proof_does_not_come_again_without_it
     assert approve(package)["rule"] == "unsigned"
 
 
-def test_an_unsigned_package_that_was_changed_since_it_served_is_refused(
-    local: Local, approve: Approve, register: Register
-) -> None:
-    package = again(register(), unsigned)
-    as_before_signing(local, package, "live", model_data="s3://artefacts/runs/run-0/model/other.tar.gz")
-    assert approve(package)["rule"] == "unsigned"
-
-
-def as_before_signing(local: Local, package: str, outcome: str, model_data: str = "") -> None:
+def as_before_signing(local: Local, package: str, outcome: str) -> None:
     """A release that the ledger has from before anything was signed."""
-    data = model_data or f"{RUN}/model/model.tar.gz"
-    record = ReleaseRecord("000001", data, IMAGE, package, ("ml.c5.large",))
+    record = ReleaseRecord("000001", f"{RUN}/model/model.tar.gz", IMAGE, package, ("ml.c5.large",))
     facts = {"package_arn": package, "report_uri": f"{RUN}/report/report.json", "heldout_loss": 0.1}
     earlier = NOW.replace(hour=1)
     local.ledger.open_release(record, {**facts, "profile_uri": "s3://p"}, now=earlier)

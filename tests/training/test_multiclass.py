@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn import metrics as oracle
+from sklearn.linear_model import LogisticRegression
 
 from domain.capture import parse_capture, parse_labels
 from domain.loss import mean_loss
 from domain.snapshot import Schema as Columns
 from domain.snapshot import join
-from tests.training.job import Job, Row, model_py, packed, rows_of
+from tests.training.job import Job, Row, estimator, model_py, packed, rows_of
 from training.answers import WRITERS
 from training.artefact import Model
 from training.default import pipeline
@@ -40,8 +41,12 @@ def rows(days: int = 24) -> list[Row]:
 
 def weather(**changes: Any) -> SimpleNamespace:
     names = {"TASK": "multiclass", "TARGET": "weather", "CLASSES": CLASSES, "FEATURES": FEATURES}
-    names["estimator"] = lambda: pipeline("multiclass", FEATURES)
+    names["estimator"] = lambda: estimator(LogisticRegression(max_iter=1000))
     return model_py(**(names | changes))
+
+
+def trees() -> Any:
+    return pipeline("multiclass", FEATURES).set_params(histgradientboostingclassifier__max_iter=40)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +55,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.mktemp("ml")
     with pytest.MonkeyPatch.context() as monkeypatch:
         job = Job(base, monkeypatch)
-        job.use(weather())
+        job.use(weather(estimator=trees))
         job.trained(rows())
         assert job.run("evaluate") == 0
     return base

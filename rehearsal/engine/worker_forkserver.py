@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 LOADED = ("boto3.session", "botocore.session", "concurrent.futures.thread", "time_machine")
+DESCRIBED = ("s3", "dynamodb", "sagemaker", "cloudwatch", "cloudformation", "sns", "ssm", "lambda")
+"""Services whose descriptions, megabytes of JSON, are read once for all workers."""
 LONGEST = 1 << 20
 
 
@@ -28,6 +30,7 @@ def main(connection: socket.socket, runtime: str) -> tuple[int, int] | None:
     sys.path.insert(0, runtime)
     for name in LOADED:
         importlib.import_module(name)
+    read_descriptions()
     sys.path.remove(runtime)
     gc.freeze()
     server = os.getpid()
@@ -47,6 +50,22 @@ def main(connection: socket.socket, runtime: str) -> tuple[int, int] | None:
         for descriptor in descriptors:
             os.close(descriptor)
         connection.send(b"%d" % child)
+
+
+def read_descriptions() -> None:
+    """Let every session of this process and its forks have what one has read; whom it speaks for is each one's own."""
+    sessions: Any = importlib.import_module("botocore.session")
+    original, read = sessions.create_loader, dict[Any, Any]()
+
+    def create_loader(search_path: str | None = None) -> Any:
+        loader = original(search_path)
+        loader._cache = read.setdefault(search_path, loader._cache)
+        return loader
+
+    sessions.create_loader = create_loader
+    session = importlib.import_module("boto3.session").Session("none", "none", region_name="us-east-1")
+    for service in DESCRIBED:
+        session.client(service)
 
 
 def needs_fresh(code: str) -> bool:

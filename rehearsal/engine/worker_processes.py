@@ -18,6 +18,7 @@ ISOLATED_PYTHON = (sys.executable, "-I", "-S", "-u")  # no site-packages, no PYT
 WORKER = Path(__file__).with_name("worker.py")
 FORKSERVER = Path(__file__).with_name("worker_forkserver.py")
 LONGEST_ANSWER = 64
+NO_PROFILE = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
 class Process(Protocol):
@@ -56,7 +57,7 @@ class ForkServer:
         with theirs:
             self._process = subprocess.Popen(
                 [*ISOLATED_PYTHON, str(FORKSERVER), str(theirs.fileno()), str(runtime)],
-                env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"},
+                env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", **NO_PROFILE},
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,

@@ -59,6 +59,11 @@ class Watched:
 
 def findings(templates: Templates) -> Iterator[Finding]:
     """What speaks against the rollback alarms of every endpoint in these templates."""
+    configs = templates.of_type("AWS::SageMaker::EndpointConfig")
+    if any(
+        "ServerlessConfig" in one for config in configs for one in config.properties["ProductionVariants"]
+    ):
+        return  # SageMaker has no guardrails for a serverless endpoint; an environment has one endpoint
     for endpoint in templates.of_type("AWS::SageMaker::Endpoint"):
         rollback = endpoint.properties.get("DeploymentConfig", {}).get("AutoRollbackConfiguration", {})
         if not rollback.get("Alarms"):

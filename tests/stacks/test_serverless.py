@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from config.schema import Serving
+from stacks.rollback_lint import findings
+from stacks.template_values import Templates
 from tests.stacks import synthesis
 from tests.stacks.synthesis import Deployment
 from tests.stacks.test_serving import record, released
@@ -52,6 +54,10 @@ def test_the_server_captures_where_the_watch_looks_and_its_role_may_write(sparse
     ]
     assert writable == [f"arn:aws:s3:::{bucket}/capture/tideline-sparse/*"]
     assert key == "capture/tideline-sparse/live"
+
+
+def test_the_lint_of_rollback_alarms_asks_none_of_it(sparse: Deployment) -> None:
+    assert list(findings(Templates(sparse.templates))) == []
 
 
 def test_a_month_without_a_request_costs_no_instance(sparse: Deployment) -> None:

@@ -30,7 +30,9 @@ def launch(account: Account, endpoint: Endpoint, config: dict[str, Any]) -> Serv
         raise
     name, wanted = variant["VariantName"], config.get("DataCaptureConfig", {})
     capture = Capture(account, endpoint.name, name, wanted, host.role_arn, endpoint.deployments)
-    metrics = EndpointMetrics(account, endpoint.name, name, config["EndpointConfigName"])
+    metrics = EndpointMetrics(
+        account, endpoint.name, name, config["EndpointConfigName"], lambda: endpoint.instances
+    )
     return Serving(account, host, metrics, capture)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
@@ -19,6 +20,8 @@ class Minute:
 
     statuses: list[int] = field(default_factory=list)
     latencies_us: list[float] = field(default_factory=list)
+    shares: list[float] = field(default_factory=list)
+    """Of each invocation one over the number of instances: InvocationsPerInstance, as SageMaker sends it."""
 
 
 @dataclass
@@ -29,6 +32,8 @@ class EndpointMetrics:
     endpoint: str
     variant: str
     config: str
+    instances: Callable[[], int]
+    """Of the fleet that takes traffic."""
     _minutes: dict[datetime, Minute] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)  # requests come on threads of their own
 
@@ -38,13 +43,15 @@ class EndpointMetrics:
             minute = self._minutes.setdefault(now, Minute())
             minute.statuses.append(status)
             minute.latencies_us.append(latency_us)
+            minute.shares.append(1 / max(1, self.instances()))
 
     def publish(self) -> None:
         with self._lock:
             minutes, self._minutes = self._minutes, {}
         for instant, minute in minutes.items():
             data = [*self._counts(instant, minute), *self._latencies(instant, minute)]
-            self._put(data, {"EndpointName": self.endpoint, "VariantName": self.variant})
+            of_variant = [*data, _datum(instant, "InvocationsPerInstance", minute.shares)]
+            self._put(of_variant, {"EndpointName": self.endpoint, "VariantName": self.variant})
             self._put(
                 data,
                 {
@@ -67,20 +74,7 @@ class EndpointMetrics:
             "Invocation5XXErrors": [int(status >= 500) for status in statuses],
             "InvocationModelErrors": [int(not 200 <= status < 300) for status in statuses],
         }
-        return [
-            {
-                "MetricName": name,
-                "Timestamp": instant,
-                "Unit": "None",  # as documented, though they are counts
-                "StatisticValues": {
-                    "SampleCount": len(values),
-                    "Sum": sum(values),
-                    "Minimum": min(values),
-                    "Maximum": max(values),
-                },
-            }
-            for name, values in counts.items()
-        ]
+        return [_datum(instant, name, values) for name, values in counts.items()]
 
     def _latencies(self, instant: datetime, minute: Minute) -> list[dict[str, Any]]:
         values = minute.latencies_us
@@ -93,3 +87,18 @@ class EndpointMetrics:
             }
             for first in range(0, len(values), VALUES_IN_A_DATUM)
         ]
+
+
+def _datum(instant: datetime, name: str, values: Sequence[float]) -> dict[str, Any]:
+    """The statistic set of a minute; its unit as documented, though these are counts."""
+    return {
+        "MetricName": name,
+        "Timestamp": instant,
+        "Unit": "None",
+        "StatisticValues": {
+            "SampleCount": len(values),
+            "Sum": sum(values),
+            "Minimum": min(values),
+            "Maximum": max(values),
+        },
+    }

@@ -57,11 +57,15 @@ def settings(prepared: Prepared, base: Config) -> dict[str, object]:
     """The base configuration with what depends on the table, and with nobody to wait for."""
     history = prepared.pace.times.iloc[: prepared.pace.first_played]
     window_days, min_rows = pace.window(len(prepared.played), prepared.pace.days)
-    body = base.model_dump(mode="json")
+    body = base.model_dump(
+        mode="json", exclude_unset=True
+    )  # a default that is said may mean nothing in a mode
     body |= {"approval": "automatic", "retraining": "on", "bring": {}}
-    body["gate"]["holdout_days"] = pace.holdout_days(history)
-    body["monitoring"] |= {"window_days": window_days, "min_rows": min_rows}
-    return body
+    changes: dict[str, dict[str, object]] = {
+        "gate": {"holdout_days": pace.holdout_days(history)},
+        "monitoring": {"window_days": window_days, "min_rows": min_rows},
+    }
+    return body | {part: {**body.get(part, {}), **more} for part, more in changes.items()}
 
 
 def write_tables(prepared: Prepared, directory: Path) -> None:

@@ -112,7 +112,9 @@ def without_action(template: dict[str, Any], role: str, action: str) -> None:
 
 def without_service(template: dict[str, Any], service: str) -> None:
     """Take a service out of the key's policy."""
-    principals = [s["Principal"] for s in one(template, "AWS::KMS::Key", "Key")["KeyPolicy"]["Statement"]]
+    principals = [
+        s["Principal"] for s in one(template, "AWS::KMS::Key", "Key961B73FD")["KeyPolicy"]["Statement"]
+    ]
     [shared] = [found for found in principals if service in found.get("Service", [])]
     shared["Service"] = [name for name in shared["Service"] if name != service]
 

@@ -75,6 +75,10 @@ def _beyond(deployed: Deployed, name: str, document: str) -> Iterator[str]:
                 yield f"{name} allows {action} on {arn}"
 
 
+NAMED_BY_AWS = "scalable-target"
+"""Its ids are made up by AWS, so no policy can name ours; strangers.py asks which conditions bound such a grant."""
+
+
 def neighbours(deployed: Deployed, action: str) -> list[str]:
     """ARNs of every kind that the action is about, by names that are not ours. None where IAM knows no kind for it."""
     known = reference.find(action)
@@ -83,6 +87,7 @@ def neighbours(deployed: Deployed, action: str) -> list[str]:
         VARIABLE.sub(lambda found: here.get(found[1], other), kind.arn)  # noqa: B023
         for other in ("neighbour", f"{deployed.names.deployment}2")
         for kind in (known.resources if known else ())
+        if NAMED_BY_AWS not in kind.arn
     ]
 
 

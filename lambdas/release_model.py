@@ -225,6 +225,7 @@ def _record(
         "report_uri": report_uri,
         "profile_uri": f"{report_uri.rsplit('/', 1)[0]}/profile.json",
         "heldout_loss": report["heldout_loss"],
+        "values": len(report.get("schema", {}).get("classes", ())) or 1,
     }
     return ReleaseRecord(release_id, container["ModelDataUrl"], container["Image"], package_arn, types), facts
 

@@ -54,8 +54,12 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         if package_arn is None:
             return scaling.come_back(settings, ledger, now=utc_now()) or {"verdict": "nothing-waits"}
         if in_place_of:
-            return _go_back(settings, ledger, in_place_of)
-        return _release(settings, ledger, package_arn)
+            answer = _go_back(settings, ledger, in_place_of)
+        else:
+            answer = _release(settings, ledger, package_arn)
+        if answer.get("verdict") in ("skip", "refuse"):
+            scaling.come_back(settings, ledger, now=utc_now())
+        return answer
     judged = parse_approval(event, group=settings.model_package_group)
     if not judged.is_judged:
         aws.log("no approval", package=judged.arn, changed=judged.changed)
@@ -72,14 +76,14 @@ def _go_back(settings: ReleaseModelSettings, ledger: Ledger, case: Rejected) -> 
     """
     rejected, known, opened = case.package_arn, ledger.serving(), ledger.open_release_body()
     releases, package = ledger.releases(), packages.describe(rejected)
-    earlier = good_before(rejected, releases)
-    approved = (arn for arn in earlier if packages.describe(arn)["ModelApprovalStatus"] == "Approved")
+    serves, in_flight = known[1] if known else None, opened["package_arn"] if opened else None
+    earlier = good_before(rejected, releases) if rejected in (serves, in_flight) else ()
     decision = decide_return(
         rejected,
         approval=package["ModelApprovalStatus"],
-        serving=known[1] if known else None,
-        in_flight=opened["package_arn"] if opened else None,
-        good=next(approved, None),
+        serving=serves,
+        in_flight=in_flight,
+        good=next((arn for arn in earlier if packages.may_come_again(settings, ledger, arn)), None),
     )
     for one in needless(ledger.waiting(), rejected, decision):
         ledger.stop_waiting(one)

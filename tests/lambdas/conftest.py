@@ -144,9 +144,7 @@ def reject(local: Local, cloudformation: Scripted) -> Approve:
     """Reject in the registry, and tell the function."""
 
     def rejected(package: str) -> dict[str, Any]:
-        boto3.client("sagemaker").update_model_package(
-            ModelPackageArn=package, ModelApprovalStatus="Rejected"
-        )
+        releasing_world.set_approval(package, "Rejected")
         return _judge(local, package, "Rejected")
 
     return rejected

@@ -43,6 +43,15 @@ def parameter(release_id: str) -> str:
     return value
 
 
+def set_approval(package: str, status: str) -> None:
+    """In the registry. moto forgets the metadata that an update does not name; AWS keeps them."""
+    sagemaker = boto3.client("sagemaker")
+    kept = sagemaker.describe_model_package(ModelPackageName=package)["CustomerMetadataProperties"]
+    sagemaker.update_model_package(
+        ModelPackageArn=package, ModelApprovalStatus=status, CustomerMetadataProperties=kept
+    )
+
+
 def close(local: Local, outcome: str) -> None:
     body = local.ledger.open_release_body()
     assert body is not None

@@ -53,10 +53,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         package_arn, in_place_of = _next_waiting(ledger)
         if package_arn is None:
             return scaling.come_back(settings, ledger, now=utc_now()) or {"verdict": "nothing-waits"}
-        if in_place_of:
-            answer = _go_back(settings, ledger, in_place_of)
-        else:
-            answer = _release(settings, ledger, package_arn)
+        back = in_place_of
+        answer = _go_back(settings, ledger, back) if back else _release(settings, ledger, package_arn)
         if answer.get("verdict") in ("skip", "refuse"):
             scaling.come_back(settings, ledger, now=utc_now())
         return answer

@@ -110,7 +110,8 @@ def test_an_artefact_that_is_gone_is_not_released(local: Local, approve: Approve
 
 
 @pytest.mark.parametrize(
-    ("said", "is_gone"), [("not authorized to perform: s3:ListBucket on resource", True), ("Access Denied", False)]
+    ("said", "is_gone"),
+    [("not authorized to perform: s3:ListBucket on resource", True), ("Access Denied", False)],
 )
 def test_what_s3_says_of_a_missing_key_to_who_may_not_list_is_told_from_any_other_refusal(
     local: Local, approve: Approve, register: Register, said: str, is_gone: bool

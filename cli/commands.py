@@ -9,21 +9,17 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from cli import show
 from cli.control import approve, rollback, set_paused
 from cli.source import Aws, CommandError, KeptRehearsal, Source
 from config import kept_account
 from config.schema import ROOT, Config, load
-from domain.lineage import lineage
 from domain.names import Names
 
 NEVER_DEPLOYED = "REVIEW_IN_PROGRESS"
 REFUSED = 3
 """Exit code of a question whose answer is no."""
-WATCHED_ALARMS = ("invalid", "traffic")
-"""What `explain` tells of the last check instead of a decision."""
 AT_REST = REFUSED
 """Exit code of `busy` where there is nothing to wait for."""
 
@@ -63,37 +59,9 @@ def _status(args: argparse.Namespace, config: Config) -> int:
 
 
 def _explain(args: argparse.Namespace, config: Config) -> int:
-    source = _source(args, config)
-    if args.what in WATCHED_ALARMS:  # no decision hangs on these
-        watched = show.watched(source.bodies)
-        lines = show.watched_lines(watched) or ["nothing was checked yet since the last release"]
-        print(json.dumps(watched, indent=1) if args.json else "\n".join(lines))
-        return 0
-    decisions = source.bodies("DECISION")
-    if args.what and args.what.isdecimal():
-        return _explain_model(args, source, decisions)
-    found = (
-        [d for d in decisions if args.what in f"{d['kind']} {d['subject']}"] if args.what else decisions[-1:]
-    )
-    if not found:
-        known = ", ".join(sorted({d["subject"] for d in decisions})) or "none yet"
-        raise CommandError(f"no decision about {args.what!r}; there are decisions about: {known}")
-    print(json.dumps(found, indent=1) if args.json else "\n\n".join(show.decision_text(d) for d in found))
-    return 0
+    from cli import explain
 
-
-def _explain_model(args: argparse.Namespace, source: Source, decisions: list[dict[str, Any]]) -> int:
-    """Where the model package of this version comes from, and what was decided about it."""
-    origin = lineage(args.what, source.bodies("RELEASE"), decisions, source.bodies("RUN"))
-    if origin is None:
-        raise CommandError(f"no release of version {args.what} was decided yet; the registry alone knows it")
-    about = [
-        d for d in decisions if d["subject"].endswith(f"/{args.what}") or str(origin["run"]) in d["subject"]
-    ]
-    if args.json:
-        print(json.dumps({"lineage": origin, "decisions": about}, indent=1))
-    else:
-        print("\n\n".join([show.lineage_text(origin), *(show.decision_text(d) for d in about)]))
+    print(explain.explained(_source(args, config), args.what, as_json=args.json))
     return 0
 
 

@@ -181,3 +181,8 @@ def parse_delivery_waits(event: Mapping[str, Any], *, pipeline: str, stage: str)
     _same("the stage", _text(event, "detail", "stage"), stage)
     _same("the state", _text(event, "detail", "state"), "STARTED")
     return DeliveryWaits(_text(event, "detail", "execution-id"))
+
+
+def month_of(now: datetime) -> str:
+    """The budget month, UTC."""
+    return f"{now:%Y-%m}"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domain.decision import Decision
-from domain.events import iso
+from domain.events import iso, month_of
 from domain.job_record import JobRecord
 from domain.names import DECIDED
 from domain.releases import Champion, ReleaseRecord, held_release
@@ -151,10 +151,9 @@ class Ledger(Table):
             "outcome": outcome,
             "spent_micro_usd": spent_micro_usd,
             "settled_at": iso(now),
+            **({"gate": gate} if gate else {}),
+            "jobs": [job.to_json() for job in jobs],
         }
-        if gate:
-            ended["gate"] = gate
-        ended["jobs"] = [job.to_json() for job in jobs]
         refund = run["plan"]["reserved_micro_usd"] - spent_micro_usd
         settled = self._transact(
             {
@@ -295,11 +294,6 @@ class Ledger(Table):
 
     def close_delivery(self, body: dict[str, Any], *, outcome: str) -> None:
         self._put("DELIVERY", body["execution"], {**body, "outcome": outcome})
-
-
-def month_of(now: datetime) -> str:
-    """The budget month, UTC."""
-    return f"{now:%Y-%m}"
 
 
 def utc_now() -> datetime:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.decision import Decision
+from domain.events import month_of
 from domain.instances import Workload, micro_usd
 from domain.job_record import JobRecord, of_component
 from domain.names import Prefix
@@ -24,7 +25,7 @@ from domain.training_run import (
     reservation_micro_usd,
 )
 from lambdas import aws
-from lambdas.ledger import Ledger, month_of, utc_now
+from lambdas.ledger import Ledger, utc_now
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

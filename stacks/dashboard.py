@@ -14,13 +14,12 @@ from domain.names import DECIDED, ENDPOINT_DIMENSION, METRIC_NAMESPACE, Metric, 
 from stacks.functions import PythonFunction
 from stacks.metrics import endpoint_metric, own_metric
 from stacks.permissions import arn
+from stacks.widgets import HALF, HEIGHT, WHOLE, graph, latest
 
-HALF, WHOLE = 12, 24
-HEIGHT, HEADING, STATUS, RELEASES, DECISIONS = 6, 1, 6, 4, 12
+HEADING, STATUS, RELEASES, DECISIONS = 1, 6, 4, 12
 SHOWN = Duration.days(28)
 MINUTE, HOUR, DAY = Duration.minutes(1), Duration.hours(1), Duration.days(1)
 MICROSECONDS_IN_A_MILLISECOND, MILLISECONDS_IN_A_MINUTE = 1_000, 60_000
-RED_AT = cloudwatch.Color.RED
 RUNBOOKS = (
     *("loss", "invalid", "traffic", "silence", "heartbeat", "5xx"),
     *("signature", "rollback", "dead-letters", "delivery"),
@@ -70,7 +69,7 @@ class Dashboard(Construct):
             cloudwatch.Alarm.from_alarm_arn(self, name, arn(Stack.of(self), "cloudwatch", f"alarm:{name}"))
             for name in alarm_names
         ]
-        runbooks = ", ".join(f"`docs/runbooks/{name}.md`" for name in RUNBOOKS)
+        runbooks = ", ".join(f"`docs/runbooks/{name}.md`" for name in self._runbooks())
         has_endpoint = self.config.serving.has_endpoint
         served = f"Endpoint **{self.names.endpoint}**" if has_endpoint else "Predicts by batch, once a day"
         said = (
@@ -85,10 +84,19 @@ class Dashboard(Construct):
         self.dashboard.add_widgets(
             self._query(
                 "What serves: the latest releases",
-                ["fields @timestamp, verdict, subject, why", 'filter kind = "release"', *_latest(3)],
+                ["fields @timestamp, verdict, subject, why", 'filter kind = "release"', *latest(3)],
                 height=RELEASES,
             )
         )
+
+    def _runbooks(self) -> list[str]:
+        """Of what this deployment has."""
+        of_an_endpoint = ("5xx", "rollback")
+        has_endpoint = self.config.serving.has_endpoint
+        return [
+            *(name for name in RUNBOOKS if has_endpoint or name not in of_an_endpoint),
+            *([] if has_endpoint else ["batch"]),
+        ]
 
     def _service_level(self) -> None:
         served, failed, refused = (
@@ -104,10 +112,10 @@ class Dashboard(Construct):
         limit = self.config.serving.release.max_latency_ms
         self._row(
             "Service level",
-            _graph(
+            graph(
                 "Availability", [answered], label="percent of requests in an hour", lowest=None, highest=100
             ),
-            _graph(
+            graph(
                 "Model latency",
                 [self._latency(statistic) for statistic in ("p50", "p90", "p99")],
                 label="milliseconds",
@@ -115,8 +123,8 @@ class Dashboard(Construct):
             ),
         )
         self.dashboard.add_widgets(
-            _graph("Traffic", [served], label="requests in an hour"),
-            _graph("Errors", [refused, failed], label="requests in an hour"),
+            graph("Traffic", [served], label="requests in an hour"),
+            graph("Errors", [refused, failed], label="requests in an hour"),
         )
 
     def _latency(self, statistic: str) -> cloudwatch.MathExpression:
@@ -141,12 +149,12 @@ class Dashboard(Construct):
 
         self._row(
             "Instances",
-            _graph(
+            graph(
                 "CPU",
                 used("CPUUtilization"),
                 label="percent of one vCPU, summed over those of an instance",
             ),
-            _graph(
+            graph(
                 "Memory",
                 used("MemoryUtilization"),
                 label="percent of an instance",
@@ -157,7 +165,7 @@ class Dashboard(Construct):
         if scaling := self.config.serving.scaling:
             target = scaling.invocations_per_instance
             self.dashboard.add_widgets(
-                _graph(
+                graph(
                     "Requests that an instance answers",
                     [endpoint_metric(self.names, "InvocationsPerInstance", "Sum", period=MINUTE)],
                     label="requests a minute",
@@ -174,20 +182,20 @@ class Dashboard(Construct):
             period=HOUR,
         )
         self.dashboard.add_widgets(
-            _graph("Share of what was to be captured that the server could write", [captured], label="share")
+            graph("Share of what was to be captured that the server could write", [captured], label="share")
         )
 
     def _drift(self) -> None:
         rate = self.config.monitoring.false_alarms_per_year
         self._row(
             "Drift",
-            _graph(
+            graph(
                 "Evidence that the model got worse, and that its traffic changed",
                 self._own(Metric.LOSS_EVIDENCE, Metric.TRAFFIC_EVIDENCE),
                 label="evidence, as a share of the threshold",
                 line=(1, f"the alarm; {rate:g} false a year as stated, of each"),
             ),
-            _graph(
+            graph(
                 "Broken data: what is wrong with yesterday's traffic or the newest labels",
                 self._own(Metric.INVALID_DATA),
                 label="faults",
@@ -195,8 +203,8 @@ class Dashboard(Construct):
             ),
         )
         self.dashboard.add_widgets(
-            _graph("Largest PSI of a feature (information)", self._own(Metric.MAX_PSI), label="PSI"),
-            _graph(
+            graph("Largest PSI of a feature (information)", self._own(Metric.MAX_PSI), label="PSI"),
+            graph(
                 "Rows captured a day, labelled in the window, lines put aside",
                 self._own(Metric.CAPTURED_ROWS, Metric.LABELLED_ROWS, Metric.SKIPPED_LINES),
                 label="rows",
@@ -206,10 +214,10 @@ class Dashboard(Construct):
     def _quality(self) -> None:
         self._row(
             "Quality",
-            _graph(
+            graph(
                 "Measured loss (information)", self._own(Metric.LABELLED_LOSS), label="loss per labelled row"
             ),
-            _graph("Measured over held-out loss (information)", self._own(Metric.LOSS_RATIO), label="ratio"),
+            graph("Measured over held-out loss (information)", self._own(Metric.LOSS_RATIO), label="ratio"),
         )
 
     def _loop(self) -> None:
@@ -218,7 +226,7 @@ class Dashboard(Construct):
         self._row(
             "The loop",
             self._query("Decisions by kind", [counted, "sort times desc", "limit 15"], width=HALF),
-            _graph("Training runs that ended", started, label="runs in a day"),
+            graph("Training runs that ended", started, label="runs in a day"),
         )
 
     def _pipeline(self) -> None:
@@ -231,8 +239,8 @@ class Dashboard(Construct):
         errors = [one.function.metric_errors(label=one.handler, period=HOUR) for one in self.functions]
         self._row(
             "Pipeline and functions",
-            _graph("Duration of training runs", [lasted], label="minutes"),
-            _graph("Errors of functions", errors, label="calls in an hour"),
+            graph("Duration of training runs", [lasted], label="minutes"),
+            graph("Errors of functions", errors, label="calls in an hour"),
         )
 
     def _runs(self, metric: str, statistic: str) -> cloudwatch.Metric:
@@ -250,11 +258,11 @@ class Dashboard(Construct):
             for name, queue in self.dead_letters.items()
         ]
         self.dashboard.add_widgets(
-            _graph("Dead letters: what could not be handled", lost, label="messages", width=WHOLE)
+            graph("Dead letters: what could not be handled", lost, label="messages", width=WHOLE)
         )
 
     def _decisions(self) -> None:
-        asked = ["fields @timestamp, kind, verdict, rule, subject, why", *_latest(15)]
+        asked = ["fields @timestamp, kind, verdict, rule, subject, why", *latest(15)]
         self.dashboard.add_widgets(self._query("The latest decisions, and why", asked, height=DECISIONS))
 
     def _row(self, heading: str, *widgets: cloudwatch.IWidget) -> None:
@@ -284,30 +292,3 @@ class Dashboard(Construct):
             width=width,
             height=height,
         )
-
-
-def _latest(count: int) -> list[str]:
-    return ["sort @timestamp desc", f"limit {count}"]
-
-
-def _graph(
-    title: str,
-    metrics: Sequence[cloudwatch.IMetric],
-    *,
-    label: str,
-    line: tuple[float, str] | None = None,
-    lowest: float | None = 0,
-    highest: float | None = None,
-    width: int = HALF,
-) -> cloudwatch.GraphWidget:
-    annotations = (
-        [cloudwatch.HorizontalAnnotation(value=line[0], label=line[1], color=RED_AT)] if line else []
-    )
-    return cloudwatch.GraphWidget(
-        title=title,
-        left=list(metrics),
-        left_y_axis=cloudwatch.YAxisProps(label=label, show_units=False, min=lowest, max=highest),
-        left_annotations=annotations,
-        width=width,
-        height=HEIGHT,
-    )

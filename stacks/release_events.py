@@ -1,11 +1,12 @@
-"""What tells `record_release` of a release: Serving settled, or one of the release's own alarms fired."""
+"""What tells functions of runs, pushes and releases: a run ended, a push waits, Serving settled, an alarm fired."""
 
 from __future__ import annotations
 
 from aws_cdk import Stack
 from aws_cdk import aws_events as events
 
-from domain.names import Names
+from domain.events import DELIVERY_ACTION
+from domain.names import WAIT_STAGE, Names
 from stacks.functions import PythonFunction
 from stacks.permissions import arn
 
@@ -32,3 +33,28 @@ def run_on_rollback_alarm(function: PythonFunction, names: Names) -> None:
         detail={"state": {"value": ["ALARM"]}},
     )
     function.run_on("OnRollbackAlarm", "A rollback alarm of a release went red", fired)
+
+
+def run_on_pipeline_end(function: PythonFunction, pipeline_arn: str) -> None:
+    pattern = events.EventPattern(
+        source=["aws.sagemaker"],
+        detail_type=["SageMaker Model Building Pipeline Execution Status Change"],
+        detail={
+            "pipelineArn": [pipeline_arn],
+            "currentPipelineExecutionStatus": ["Succeeded", "Failed", "Stopped"],
+        },
+    )
+    function.run_on("OnPipelineEnd", "A training pipeline ended", pattern)
+
+
+def run_when_a_push_waits(function: PythonFunction, names: Names) -> None:
+    pattern = events.EventPattern(
+        source=["aws.codepipeline"],
+        detail_type=[DELIVERY_ACTION],
+        detail={
+            "pipeline": [names.delivery_pipeline],
+            "stage": [names.delivery_stage(WAIT_STAGE)],
+            "state": ["STARTED"],
+        },
+    )
+    function.run_on("OnDeliveryWaits", "A push begins to wait for its release", pattern)

@@ -12,7 +12,6 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from config.schema import Config
-from domain.events import DELIVERY_ACTION
 from domain.model_card import Card
 from domain.names import WAIT_STAGE, Names, Prefix
 from domain.settings import (
@@ -28,7 +27,12 @@ from stacks.functions import DELIVERY_ATTEMPTS, PythonFunction, encrypted_queue
 from stacks.monitoring import MonitoringStack
 from stacks.people import tell_of_dead_letters
 from stacks.permissions import allow_pass_role, arn
-from stacks.release_events import run_on_rollback_alarm, run_when_serving_settled
+from stacks.release_events import (
+    run_on_pipeline_end,
+    run_on_rollback_alarm,
+    run_when_a_push_waits,
+    run_when_serving_settled,
+)
 from stacks.release_grants import may_answer_deliveries, may_look_after_serving
 from stacks.serving_roles import parameters_of_serving
 from stacks.storage import StorageStack
@@ -183,25 +187,8 @@ class RetrainingStack(Stack):
         )
         jobs = [arn(self, "sagemaker", f"{kind}-job/pipelines-*") for kind in ("training", "processing")]
         function.allow(["sagemaker:DescribeTrainingJob", "sagemaker:DescribeProcessingJob"], jobs)
-        pattern = events.EventPattern(
-            source=["aws.sagemaker"],
-            detail_type=["SageMaker Model Building Pipeline Execution Status Change"],
-            detail={
-                "pipelineArn": [pipeline],
-                "currentPipelineExecutionStatus": ["Succeeded", "Failed", "Stopped"],
-            },
-        )
-        function.run_on("OnPipelineEnd", "A training pipeline ended", pattern)
-        waits = events.EventPattern(
-            source=["aws.codepipeline"],
-            detail_type=[DELIVERY_ACTION],
-            detail={
-                "pipeline": [self.names.delivery_pipeline],
-                "stage": [self.names.delivery_stage(WAIT_STAGE)],
-                "state": ["STARTED"],
-            },
-        )
-        function.run_on("OnDeliveryWaits", "A push begins to wait for its release", waits)
+        run_on_pipeline_end(function, pipeline)
+        run_when_a_push_waits(function, self.names)
         function.run_daily(
             "Settle what a lost event left behind", hour_utc=self.config.monitoring.check_hour_utc, minute=45
         )
@@ -261,6 +248,7 @@ class RetrainingStack(Stack):
         return function
 
     def _record_release(self) -> PythonFunction:
+        serving = self.config.serving
         function = self._function(
             "RecordRelease",
             "record_release",
@@ -272,10 +260,8 @@ class RetrainingStack(Stack):
                 ledger_table=self.storage.ledger.table_name,
                 topic_arn=self.monitoring.topic.topic_arn,
                 release_model_function=self.release_model.function.function_name,
-                mode=self.config.serving.mode,
-                min_requests=self.config.serving.release.min_requests
-                if self.config.serving.has_endpoint
-                else 0,
+                mode=serving.mode,
+                min_requests=serving.release.min_requests if serving.has_endpoint else 0,
                 **self._delivery(),
             ),
         )
@@ -286,13 +272,13 @@ class RetrainingStack(Stack):
             self.names,
             self.storage.serving_deploy_role,
             self.serving_stack,
-            has_endpoint=self.config.serving.has_endpoint,
+            has_endpoint=serving.has_endpoint,
         )
         function.allow(["sagemaker:UpdateModelPackage"], [self._packages()])
         function.allow(["sns:Publish"], [self.monitoring.topic.topic_arn])
         function.allow(["lambda:InvokeFunction"], [self.release_model.function.function_arn])
         run_when_serving_settled(function, self.serving_stack)
-        if self.config.serving.mode == "realtime":  # others have no rollback alarms
+        if serving.mode == "realtime":  # others have no rollback alarms
             run_on_rollback_alarm(function, self.names)
         return function
 

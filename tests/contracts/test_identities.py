@@ -6,6 +6,7 @@ from tests.stacks.synthesis import Deployment
 
 PINNED = {
     "Key961B73FD": "AWS::KMS::Key",
+    "SigningKeyEEFC2790": "AWS::KMS::Key",
     "Data666C94C7": "AWS::S3::Bucket",
     "ArtefactsC012E42A": "AWS::S3::Bucket",
     "Capture4F9379E3": "AWS::S3::Bucket",
@@ -28,4 +29,4 @@ def test_what_outside_callers_need_keeps_its_name(dev: Deployment) -> None:
     assert dev.one("AWS::SageMaker::Endpoint").properties["EndpointName"] == "tideline-dev"
     assert dev.one("AWS::ECR::Repository").properties["RepositoryName"] == "tideline-dev"
     assert dev.one("AWS::SageMaker::ModelPackageGroup").properties["ModelPackageGroupName"] == "tideline-dev"
-    assert dev.one("AWS::KMS::Alias").properties["AliasName"] == "alias/tideline-dev"
+    assert dev.one("AWS::KMS::Alias", "Key").properties["AliasName"] == "alias/tideline-dev"

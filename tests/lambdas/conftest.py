@@ -144,7 +144,7 @@ def reject(local: Local, cloudformation: Scripted) -> Approve:
     """Reject in the registry, and tell the function."""
 
     def rejected(package: str) -> dict[str, Any]:
-        releasing_world.set_approval(package, "Rejected")
+        releasing_world.judge_in_registry(package, "Rejected")
         return _judge(local, package, "Rejected")
 
     return rejected

@@ -43,15 +43,6 @@ def parameter(release_id: str) -> str:
     return value
 
 
-def set_approval(package: str, status: str) -> None:
-    """In the registry. moto forgets the metadata that an update does not name; AWS keeps them."""
-    sagemaker = boto3.client("sagemaker")
-    kept = sagemaker.describe_model_package(ModelPackageName=package)["CustomerMetadataProperties"]
-    sagemaker.update_model_package(
-        ModelPackageArn=package, ModelApprovalStatus=status, CustomerMetadataProperties=kept
-    )
-
-
 def close(local: Local, outcome: str) -> None:
     body = local.ledger.open_release_body()
     assert body is not None
@@ -60,3 +51,14 @@ def close(local: Local, outcome: str) -> None:
 
 def waiting(local: Local) -> list[str]:
     return [one["package_arn"] for one in local.ledger.waiting()]
+
+
+def judge_in_registry(package_arn: str, status: str) -> None:
+    """Approve or reject in the registry. Moto forgets the metadata that are not given again."""
+    sagemaker = boto3.client("sagemaker")
+    kept = sagemaker.describe_model_package(ModelPackageName=package_arn).get(
+        "CustomerMetadataProperties", {}
+    )
+    sagemaker.update_model_package(
+        ModelPackageArn=package_arn, ModelApprovalStatus=status, CustomerMetadataProperties=kept
+    )

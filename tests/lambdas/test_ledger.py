@@ -6,10 +6,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from domain.decision import Decision
-from domain.events import iso
+from domain.events import iso, month_of
 from domain.releases import Champion, ReleaseRecord
 from domain.training_run import Plan
-from lambdas.ledger import Ledger, month_of
+from lambdas.ledger import Ledger
 from tests.lambdas.local import NOW, Local
 
 BUDGET = 1_000_000

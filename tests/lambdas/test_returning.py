@@ -229,7 +229,7 @@ def test_what_is_approved_again_while_the_way_back_waits_goes_on_serving(
     serving.status = "UPDATE_IN_PROGRESS"
     reject(second)
     serving.status = "UPDATE_COMPLETE"
-    boto3.client("sagemaker").update_model_package(ModelPackageArn=second, ModelApprovalStatus="Approved")
+    releasing_world.judge_in_registry(second, "Approved")
     assert retry()["rule"] == "approved-since"
     assert waiting(local) == []
 
@@ -285,5 +285,5 @@ def test_a_package_that_is_rejected_before_it_waited_is_noted_for_the_push_that_
 
 
 def put_back(package: str) -> str:
-    releasing_world.set_approval(package, "Approved")
+    releasing_world.judge_in_registry(package, "Approved")
     return package

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from domain.releases import Champion
 from lambdas.ledger import Ledger
 from tests.lambdas.local import IMAGE, NOW, Local, refused
-from tests.lambdas.releasing_world import Approve, Register, Retry, close, waiting
+from tests.lambdas.releasing_world import Approve, Register, Retry, close, judge_in_registry, waiting
 from tests.lambdas.serving_world import Serving
 
 
@@ -150,11 +150,7 @@ def test_what_serves_is_released_anew_whatever_the_registry_says_of_it(
     """It serves; without that, Serving's next update would deploy what was rolled back."""
     package = register()
     local.ledger.crown(Champion("000001", package, "s3://m", IMAGE, "s3://r", "s3://p", 0.1, "2013"))
-    sagemaker = boto3.client("sagemaker")
-    kept = sagemaker.describe_model_package(ModelPackageName=package)["CustomerMetadataProperties"]
-    sagemaker.update_model_package(  # moto forgets what is not given again
-        ModelPackageArn=package, ModelApprovalStatus="Rejected", CustomerMetadataProperties=kept
-    )
+    judge_in_registry(package, "Rejected")
     local.ledger.let_wait(package, because="Serving names another release", now=NOW)
     assert retry()["package"] == package
 

@@ -14,7 +14,7 @@ from rehearsal.engine.cloudformation import deployed
 from rehearsal.engine.cloudformation.assembly import DeploymentFailed
 
 PASSING = ["small-dev-training", "small-dev-serving", "small-dev-monitoring", "small-dev-retraining"]
-DATA = {"buckets": 4, "tables": 1, "repositories": 1, "groups": 1, "keys": 1}
+DATA = {"buckets": 4, "tables": 1, "repositories": 1, "groups": 1, "keys": 2}
 STORAGE = "small-dev-storage"
 
 

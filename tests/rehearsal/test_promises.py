@@ -13,7 +13,6 @@ import pytest
 
 from config.delivery import load_delivery
 from config.schema import ROOT, Config, load
-from domain.settings import Settings
 from rehearsal.engine import Account
 from rehearsal.engine.cloudformation.deployed import Resource
 from rehearsal.engine.moto_seams import cloudwatch as seam
@@ -138,14 +137,16 @@ def test_an_alarm_without_a_drill_and_a_drill_without_an_alarm_are_named(
     ours = Resource("tideline-dev-x", "New", "tideline-dev-new", "AWS::CloudWatch::Alarm", {}, {})
     said = list(drills.failed(deployed(config, ours, account=account)))
     assert "nobody says when tideline-dev-new must fire" in said[0]
-    assert said[1:] == [f"there is no alarm {kind}" for kind in ("5xx", drills.LOST, "loss", "silence")]
+    kinds = ("5xx", drills.LOST, "heartbeat", "invalid", "loss", "silence", "traffic")
+    assert said[1:] == [f"there is no alarm {kind}" for kind in kinds]
 
 
 def test_every_setting_of_every_function_has_one_value_that_it_must_have(config: Config) -> None:
     known = settings.values(deployed(config)).keys() | {
         "data_bucket", "capture_bucket", "artefacts_bucket", "ledger_table", "topic_arn", *settings.SHOWN_BY_A_RUN,
     }  # fmt: skip
-    of_functions = {field.name for kind in Settings.__subclasses__() for field in fields(kind)}
+    batch = config.model_copy(update={"serving": config.serving.model_copy(update={"mode": "batch"})})
+    of_functions = {field.name for kind in settings.kinds(batch) for field in fields(kind)}
     assert of_functions <= known
 
 

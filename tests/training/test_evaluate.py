@@ -275,7 +275,7 @@ def test_the_report_names_the_artefact_that_was_judged_to_the_byte(job: Job) -> 
     assert report["artefact"]["archive"] == Digest.of(archive).text()
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         held = {one.name.removeprefix("./"): tar.extractfile(one) for one in tar if one.isfile()}
-    read = {name: Digest.of(file.read()).text() for name, file in held.items() if file}
+        read = {name: Digest.of(file.read()).text() for name, file in held.items() if file}
     assert report["artefact"]["files"] == read
     for name, sha256 in report["evidence"].items():
         assert sha256 == Digest.of((job.processing / "report" / name).read_bytes()).sha256

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from config.delivery import Delivery, load_delivery
+from config.delivery import Delivery
 from config.schema import Config
 from domain.names import Names
+from domain.traffic_shift import ShiftPlan, plan_shift
 from rehearsal.engine import Account
 from rehearsal.engine.cloudformation import deployed
 from rehearsal.engine.cloudformation.deployed import Resource
@@ -26,10 +26,10 @@ class Deployed:
     @classmethod
     def of(cls, outcome: Outcome) -> Deployed:
         account, config = outcome.deployment.account, outcome.deployment.config
-        names, repository = outcome.deployment.names, outcome.deployment.repository
+        names = outcome.deployment.names
         stacks = (f"{names.deployment}-", names.delivery_pipeline)
         ours = [one for one in deployed.resources(account) if one.stack.startswith(stacks)]
-        return cls(account, config, _delivery(repository), tuple(ours))
+        return cls(account, config, outcome.pipeline.delivery if outcome.pipeline else None, tuple(ours))
 
     @property
     def names(self) -> Names:
@@ -47,5 +47,13 @@ class Deployed:
         return resource.stack == self.names.delivery_pipeline
 
 
-def _delivery(repository: Path) -> Delivery | None:
-    return load_delivery(repository / "config")
+def shift_of(config: Config) -> ShiftPlan:
+    """How a release of this configuration is shifted in."""
+    serving, release = config.serving, config.serving.release
+    return plan_shift(
+        release.shift,
+        instance_count=serving.instance_count,
+        step_percent=release.step_percent,
+        bake_minutes=release.bake_minutes,
+        most_instances=serving.scaling.max_instances if serving.scaling else None,
+    )

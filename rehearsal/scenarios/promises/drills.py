@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from config.schema import Config
-from domain.traffic_shift import plan_shift
 from rehearsal.engine import alarms
 from rehearsal.engine.moto_seams import cloudwatch as seam
 from rehearsal.engine.moto_seams.cloudwatch import Datum, MetricAlarm
-from rehearsal.scenarios.promises.deployed import Deployed
+from rehearsal.scenarios.promises.deployed import Deployed, shift_of
 
 START = datetime(2030, 1, 7, tzinfo=UTC)
 DAY = 1440
@@ -86,17 +85,30 @@ def _datum(alarm: MetricAlarm, minute: int, value: float, samples: int) -> Datum
 
 
 def of(config: Config) -> dict[str, tuple[Drill, ...]]:
-    return {"loss": LOSS, "silence": SILENCE, "5xx": ERRORS, LOST: LOST_LETTERS, **_rollback(config)}
+    """By the kind of alarm, those that this configuration deploys."""
+    daily = dict.fromkeys(("loss", "invalid", "traffic"), DAILY)
+    common = {**daily, "heartbeat": HEARTBEAT, "silence": SILENCE, LOST: LOST_LETTERS}
+    errors = {"5xx": ERRORS} if config.serving.has_endpoint else {}
+    return {**common, **errors, **(_rollback(config) if config.serving.mode == "realtime" else {})}
 
 
-LOSS = (
+DAILY = (
     Drill(
-        "evidence of 0.99, then of 1, then of 0.5, a day apart",
+        "a value of 0.99, then of 1, then of 0.5, a day apart",
         ((1, 0.99, 1), (DAY + 1, 1.0, 1), (2 * DAY + 1, 0.5, 1)),
         red=(DAY + 5, DAY + 90, 2 * DAY - 10),
         calm=(5, 90, NOON, DAY - 10, 2 * DAY + 5),
     ),
     Drill("two checks within an hour, of which one says 1", ((1, 1.0, 1), (10, 0.2, 1)), red=(15,)),
+)
+_LAST_CHECK = 3 * DAY + 780
+HEARTBEAT = (
+    Drill(
+        "a check each day that finds nothing, and then none",
+        tuple((day * DAY + 780, 0.0, 1) for day in range(4)),
+        red=(_LAST_CHECK + 30 * 60,),
+        calm=(DAY + NOON, 2 * DAY, 3 * DAY + NOON, _LAST_CHECK + 25 * 60),
+    ),
 )
 _SEEN = tuple((day * DAY + 780, 500.0, 1) for day in range(4))
 SILENCE = (
@@ -139,12 +151,7 @@ LOST_LETTERS = (
 def _rollback(config: Config) -> dict[str, tuple[Drill, ...]]:
     """A release is watched for minutes: what is wrong must show in half of them, and not for one bad minute."""
     release = config.serving.release
-    window = plan_shift(
-        release.shift,
-        instance_count=config.serving.instance_count,
-        step_percent=release.step_percent,
-        bake_minutes=release.bake_minutes,
-    ).window
+    window = shift_of(config).window
     limit, soon = release.max_latency_ms * 1000, window.breaching + 1
     share = release.max_error_percent / 100
     late = window.periods + 1

@@ -8,9 +8,9 @@ from typing import Any
 
 from config.schema import Config
 from domain.names import VARIANT, Prefix
-from domain.traffic_shift import ShiftPlan, plan_shift
+from domain.traffic_shift import ShiftPlan
 from rehearsal.engine.cloudformation.deployed import Resource
-from rehearsal.scenarios.promises.deployed import Deployed
+from rehearsal.scenarios.promises.deployed import Deployed, shift_of
 
 FOURTEEN_DAYS_SECONDS = 14 * 86_400
 DEFAULT = "AWS::S3::Bucket BucketEncryption.ServerSideEncryptionConfiguration.0.ServerSideEncryptionByDefault"
@@ -18,8 +18,12 @@ RULE = "AWS::S3::Bucket LifecycleConfiguration.Rules"
 LOGGED, PRIVATE = "AWS::S3::Bucket LoggingConfiguration", "AWS::S3::Bucket PublicAccessBlockConfiguration"
 BLOCKED = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 STATEFUL = ("S3::Bucket", "DynamoDB::Table", "KMS::Key", "ECR::Repository", "SageMaker::ModelPackageGroup")
-LONG = ("BuildSnapshot", "CheckDrift")
+LONG = ("BuildSnapshot", "CheckDrift", "BatchRecordTransform")
 """Functions that read files for minutes."""
+HASHES = ("ReleaseModel", "SignModel")
+"""Functions that hash an artefact, the faster the more memory they have."""
+WAITS = ("BatchStartTransform",)
+"""It waits for one that reads files."""
 LOGS_OF_REQUESTS = ("AccessLogs",)
 PASSING = ("AccessLogs", "Capture", "BuildArtefacts")
 """Buckets in which nothing stays for good."""
@@ -162,10 +166,12 @@ OF_WORK = (
     Promise("AWS::Lambda::Function KmsKeyArn", OWN_KEY),
     Promise("AWS::Lambda::Function TracingConfig.Mode", "Active"),
     Promise("AWS::Lambda::Function DeadLetterConfig.TargetArn", PRESENT),
-    Promise("AWS::Lambda::Function Timeout", 60, but=LONG),
+    Promise("AWS::Lambda::Function Timeout", 60, but=(*LONG, *HASHES, *WAITS)),
+    Promise("AWS::Lambda::Function Timeout", 300, only=HASHES),
     Promise("AWS::Lambda::Function Timeout", 600, only=LONG),
-    Promise("AWS::Lambda::Function MemorySize", 256, but=LONG),
-    Promise("AWS::Lambda::Function MemorySize", 1024, only=LONG),
+    Promise("AWS::Lambda::Function Timeout", 660, only=WAITS),
+    Promise("AWS::Lambda::Function MemorySize", 256, but=(*LONG, *HASHES)),
+    Promise("AWS::Lambda::Function MemorySize", 1024, only=(*LONG, *HASHES)),
 )
 OF_DELIVERY = (
     Promise("AWS::CodePipeline::Pipeline ArtifactStore.EncryptionKey.Id", OWN_KEY),
@@ -177,13 +183,10 @@ OF_DELIVERY = (
 
 def _of_a_fleet(config: Config) -> tuple[Promise, ...]:
     """A fleet is made anew for each release, as it is configured; the one before is kept until that is judged."""
-    serving, release = config.serving, config.serving.release
-    plan = plan_shift(
-        release.shift,
-        instance_count=serving.instance_count,
-        step_percent=release.step_percent,
-        bake_minutes=release.bake_minutes,
-    )
+    serving = config.serving
+    if serving.mode != "realtime":
+        return ()  # no fleet of instances: tests/stacks holds what there is
+    plan = shift_of(config)
     fleet, capture = "AWS::SageMaker::EndpointConfig", "AWS::SageMaker::EndpointConfig DataCaptureConfig"
     return (
         Promise("AWS::SageMaker::Model EnableNetworkIsolation", True),

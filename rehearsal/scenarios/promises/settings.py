@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
+from config.schema import Config
+from domain.model_card import Card
 from domain.names import WAIT_STAGE
 from domain.settings import Settings
 from rehearsal.engine.cloudformation.deployed import Resource
@@ -13,19 +15,32 @@ from rehearsal.scenarios.promises.deployed import Deployed
 
 SHOWN_BY_A_RUN = ("image_digest",)
 """A parameter of the stack, not of the configuration: a run under another image than was pushed does not start."""
-OF_ONE_FUNCTION = {("ReleaseModelSettings", "memory_gib"): "serving_memory_gib"}
+OF_ONE_FUNCTION = {
+    ("ReleaseModelSettings", "memory_gib"): "serving_memory_gib",
+    ("RecordReleaseSettings", "mode"): "serving_mode",
+}
 """Variables of one name that mean different things in different functions."""
+
+OF_A_BATCH = ("start_transform", "record_transform")
 
 
 def wrong(deployed: Deployed) -> Iterator[str]:
     wanted = values(deployed)
     functions = {one.id: one for one in deployed.of_type("AWS::Lambda::Function")}
-    for kind in Settings.__subclasses__():
+    for kind in kinds(deployed.config):
         name = deployed.names.function(verb(kind))
         if name in functions:
             yield from _wrong_in(functions[name], kind, wanted)
         else:
             yield f"there is no function {name}"
+
+
+def kinds(config: Config) -> Iterator[type[Settings]]:
+    """Those of the functions that this configuration deploys."""
+    for kind in Settings.__subclasses__():
+        is_of_a_job = kind.__module__ != Settings.__module__
+        if not is_of_a_job and not (config.serving.has_endpoint and verb(kind) in OF_A_BATCH):
+            yield kind
 
 
 def verb(kind: type[Settings]) -> str:
@@ -61,11 +76,17 @@ def values(deployed: Deployed) -> dict[str, Any]:
         **{name: getattr(monitoring, name) for name in ("false_alarms_per_year", "label_delay_days")},
         **{name: getattr(monitoring, name) for name in ("window_days", "min_rows", "label_lookback_days")},
         **{name: getattr(config, name) for name in ("approval", "cooldown_days", "budget_usd_per_month")},
+        **config.governor.model_dump(),
         "mode": config.retraining,
+        "serving_mode": serving.mode,
+        "component": serving.component,
+        "instance_count": serving.instance_count,
+        "lookback_days": serving.batch.lookback_days,
+        "card": Card(**config.card.model_dump()).to_text(),
         "estimates": config.prices.estimates,
         "serving_memory_gib": serving.memory_gib,
         "vcpus": serving.vcpus,
-        "min_requests": serving.release.min_requests,
+        "min_requests": serving.release.min_requests if serving.has_endpoint else 0,
         "region": config.region,
     }
     named = {
@@ -95,7 +116,16 @@ def _physical(deployed: Deployed) -> dict[str, Any]:
     }
     made = {name: one.id for name, resources in found.items() for one in resources}
     brought = {"data_bucket": bring.data_bucket_name} if bring.data_bucket_name else {}
-    keys = deployed.of_type("AWS::KMS::Key", stack="-storage")
-    here = f"arn:aws:kms:{deployed.account.region}:{deployed.account.id}:key/"
-    key = bring.kms_key_arn or next((f"{here}{one.id}" for one in keys), "")
-    return {**made, **brought, "kms_key_arn": key}
+    region, account = deployed.account.region, deployed.account.id
+    keys = {
+        name: next((one.id for one in deployed.of_type("AWS::KMS::Key", name, "-storage")), "")
+        for name in ("Key", "SigningKey")
+    }
+    here = f"arn:aws:kms:{region}:{account}:key/"
+    return {
+        **made,
+        **brought,
+        "kms_key_arn": bring.kms_key_arn or f"{here}{keys['Key']}",
+        "signing_key_arn": f"{here}{keys['SigningKey']}",
+        "image_repository": f"{account}.dkr.ecr.{region}.amazonaws.com/{deployed.names.image_repository}",
+    }

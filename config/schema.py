@@ -113,7 +113,7 @@ class Governor(Part):
     """What bounds the runs for alarms, whatever an alarm says."""
 
     cooldown_growth: Annotated[float, Field(ge=1, le=10)] = 2
-    """The cooldown is so many times longer for each useless run in a row: one without a model that passed the gate."""
+    """The cooldown is so many times longer for each useless run in a row: one without a model that could serve."""
     runs_per_day: Annotated[int, Field(ge=1)] = 1
     """Most runs for alarms within 24 hours."""
     runs_per_month: Annotated[int, Field(ge=1)] = 4

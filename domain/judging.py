@@ -9,8 +9,9 @@ from typing import Any
 
 from domain.counted import counted
 from domain.decision import Decision
+from domain.history import run_of
 from domain.names import NO_RELEASE
-from domain.releases import ReleaseRecord, model_stamp
+from domain.releases import NOT_APPROVED, REFUSALS, ReleaseRecord, model_stamp
 
 BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack")
 STUCK = "UPDATE_ROLLBACK_FAILED"
@@ -129,9 +130,30 @@ def is_to_be_rejected(decision: Decision, *, serving: str | None) -> bool:
 
     `serving` is the package that serves: released anew and gone back, it has proved itself before.
     """
-    is_bad = decision.verdict in ("rolled-back", "failed")
-    is_bad = is_bad and decision.rule not in [rule for rule, *_ in WITHOUT_FAULT]
-    return is_bad and decision.inputs["package"] != serving
+    return is_fault_of_the_model(decision.verdict, decision.rule) and decision.inputs["package"] != serving
+
+
+def is_fault_of_the_model(verdict: str, rule: str) -> bool:
+    """Did a release end badly, and not because AWS had no room or auto-scaling stood in its way?"""
+    return verdict in ("rolled-back", "failed") and rule not in [one for one, *_ in WITHOUT_FAULT]
+
+
+def runs_in_vain(decisions: Sequence[Mapping[str, Any]], releases: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The training runs whose model passed the gate and cannot serve: it went back, was refused or was rejected.
+
+    `releases` are in order; what happened to a model before it was live, or is on hold, does not count.
+    """
+    ended = {one["package_arn"]: one for one in releases if one["outcome"] != "not-started"}
+    stayed = {arn for arn, one in ended.items() if one["outcome"] in ("live", "held")}
+    vain = set()
+    for one in decisions:
+        package = one["inputs"].get("package") if one["kind"] == "release" else None
+        if package is None or package in stayed:
+            continue
+        report = one["inputs"].get("report") or ended.get(package, {}).get("report_uri", "")
+        if is_fault_of_the_model(one["verdict"], one["rule"]) or one["rule"] in (NOT_APPROVED, *REFUSALS):
+            vain.add(run_of(report) or "")
+    return vain - {""}
 
 
 def decide_restoring(

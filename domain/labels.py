@@ -1,6 +1,7 @@
 """Labels that cannot be: told apart from a world that changed, so that nothing is trained on a broken feed.
 
-What is held against the days of training is the mean size of a day's labels: of zeros and ones the share of ones.
+What is held against the days of training is the mean size of a day's labels: of zeros and ones the share of ones, of
+classes the mean place among them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 TIMES = 10.0
-"""Odds of a one, or a mean size, so many times beyond those of every day of training cannot be."""
+"""Odds of a one or of the last class, or a mean size, so many times beyond those of every day of training cannot be."""
 BY_CHANCE = 1e-6
 UNUSABLE_SHARE = 0.01
 SIGMAS = 3
@@ -58,14 +59,16 @@ class UsualLabels:
     greatest: float
     rows: int = 1
     """The fewest rows of such a day: fewer numbers say nothing of their mean."""
+    last: int = 1
+    """The largest that a label can be: the place of the last class. Nothing bounds one of a regression."""
 
     @classmethod
-    def of(cls, task: str, days: Sequence[LabelDay]) -> UsualLabels:
+    def of(cls, task: str, days: Sequence[LabelDay], *, classes: int = 0) -> UsualLabels:
         """Of the days that a model was made with; those with less than half of the median day's rows are left out."""
         rows = sorted(day.rows for day in days)
         known = [day for day in days if day.rows and 2 * day.rows >= rows[len(rows) // 2]]
         sizes = [day.mean_size for day in known]
-        return cls(task, min(sizes), max(sizes), min(day.rows for day in known))
+        return cls(task, min(sizes), max(sizes), min(day.rows for day in known), max(classes - 1, 1))
 
 
 def wrong_labels(usual: UsualLabels, day: LabelDay) -> tuple[str, ...]:
@@ -88,13 +91,13 @@ def wrong_labels(usual: UsualLabels, day: LabelDay) -> tuple[str, ...]:
 
 
 def _cannot_be(usual: UsualLabels, day: LabelDay) -> bool:
-    if usual.task != "binary":
+    if usual.task == "regression":
         sane = usual.least / TIMES <= day.mean_size <= usual.greatest * TIMES
         return day.rows >= usual.rows and not sane
-    ones = day.mean_size
-    far = _odds(ones) > TIMES * _odds(usual.greatest) or TIMES * _odds(ones) < _odds(usual.least)
-    nearest = min(max(ones, usual.least), usual.greatest)
-    return far and day.rows * _surprise(ones, nearest) > -math.log(BY_CHANCE)
+    share, least, greatest = (size / usual.last for size in (day.mean_size, usual.least, usual.greatest))
+    far = _odds(share) > TIMES * _odds(greatest) or TIMES * _odds(share) < _odds(least)
+    nearest = min(max(share, least), greatest)
+    return far and day.rows * _surprise(share, nearest) > -math.log(BY_CHANCE)
 
 
 def _odds(share: float) -> float:
@@ -102,7 +105,10 @@ def _odds(share: float) -> float:
 
 
 def _surprise(share: float, usual: float) -> float:
-    """Of a row; the logarithm of a chance to see such a share is at most minus this times the rows (Chernoff)."""
+    """Of a row; the logarithm of a chance to see such a share is at most minus this times the rows (Chernoff).
+
+    That holds for the mean of whatever lies between 0 and 1, and so for places among classes (Hoeffding).
+    """
     pairs = ((share, usual), (1 - share, 1 - usual))
     return sum(p * (math.log(p / q) if q else math.inf) for p, q in pairs if p)
 
@@ -113,7 +119,8 @@ def _sizes(usual: UsualLabels, day: LabelDay) -> str:
             f"labels of {day.day}: {day.mean_size:.1%} are 1, "
             f"on the days of training {usual.least:.1%} to {usual.greatest:.1%}"
         )
+    what = "mean place among the classes" if usual.task == "multiclass" else "mean size"
     return (
-        f"labels of {day.day}: their mean size is {day.mean_size:.4g}, "
+        f"labels of {day.day}: their {what} is {day.mean_size:.4g}, "
         f"on the days of training {usual.least:.4g} to {usual.greatest:.4g}"
     )

@@ -15,7 +15,11 @@ from domain.releases import model_stamp
 Body = Mapping[str, Any]
 NAME, SHORT, LONG, OBSERVATION, CUSTOM = 63, 1024, 2048, 2096, 1024
 """How long AWS lets a text be."""
-METRICS = {"binary": "binary_classification_metrics", "regression": "regression_metrics"}
+METRICS = {
+    "binary": "binary_classification_metrics",
+    "multiclass": "multiclass_classification_metrics",
+    "regression": "regression_metrics",
+}
 LOOKED_AT = 5
 """Features that are named as those the answers hang on."""
 

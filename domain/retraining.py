@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,22 +39,27 @@ class PastRuns:
     starts: tuple[datetime, ...] = ()
     """When each run for an alarm was claimed, in order."""
     useless: int = 0
-    """How many of them in a row, up to the last, ended without a model that passed the gate, under this champion."""
+    """How many of them in a row, up to the last, brought no model that could serve, under this champion."""
     new_rows: int | None = None
     """Rows of the snapshot beyond those of the last run that succeeded; None where that cannot be said."""
 
 
 def past_runs(
-    runs: Sequence[Mapping[str, Any]], *, champion_since: datetime | None, snapshot_rows: int | None
+    runs: Sequence[Mapping[str, Any]],
+    *,
+    champion_since: datetime | None,
+    snapshot_rows: int | None,
+    failed: Collection[str] = (),
 ) -> PastRuns:
-    """From the bodies of all runs, in any order."""
+    """From the bodies of all runs, in any order. `failed` are the ids of those whose model passed the gate in vain."""
     ordered = sorted(runs, key=lambda run: str(run["claimed_at"]))
     asked = [run for run in ordered if run["plan"]["cause"] == "alarm"]
     useless = 0
     for run in asked:
         under_it = champion_since is None or utc(run["claimed_at"]) > champion_since
         if under_it and run["status"] == "SETTLED":
-            useless = useless + 1 if _was_useless(run) else 0
+            is_useless = _was_useless(run) or run["plan"]["run_id"] in failed
+            useless = useless + 1 if is_useless else 0
     return PastRuns(
         tuple(utc(run["claimed_at"]) for run in asked), useless, _new_rows(ordered, snapshot_rows)
     )
@@ -167,7 +172,7 @@ def _cooling_down(state: RetrainState) -> str | None:
 
 def _broken(state: RetrainState) -> str:
     return (
-        f"the last {counted(state.past.useless, 'run')} for an alarm brought no model that passed the gate; no alarm "
+        f"the last {counted(state.past.useless, 'run')} for an alarm brought no model that could serve; no alarm "
         "starts another until a new model is live: look at the data and the model, then `./tideline retrain`"
     )
 

@@ -76,7 +76,7 @@ def needless(waiting: Sequence[Body], rejected: str, decision: Decision) -> tupl
 def decide_return(
     rejected: str, *, approval: str, serving: str | None, good: str | None, in_flight: str | None = None
 ) -> Decision:
-    """Go back, stay, or call people. `good` is the latest package of `good_before` that is still approved.
+    """Go back, stay, or call people. `good` is the latest package of `good_before` that may be released again.
 
     `approval` is what the registry says of the rejected one now: the event of a rejection may come late, or twice.
     One that is `in_flight` may serve in the end: then its way back waits for that.
@@ -95,7 +95,8 @@ def decide_return(
         return decided(
             "page",
             "nothing-to-return-to",
-            f"no earlier release that was live is still approved, so {stamp} goes on serving; approve another version",
+            f"no earlier release that was live is still approved and as it was signed, so {stamp} goes on serving; "
+            "approve another version",
         )
     return decided("return", "serving-one-rejected", f"{model_stamp(good)} serves again in place of {stamp}")
 

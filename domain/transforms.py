@@ -36,6 +36,8 @@ class Transform:
     instance_type: str
     files: tuple[str, ...]
     started_at: str
+    values: int = 1
+    """What its model answers to a row: one number, or one for each class."""
     status: str = STARTED
     predicted: tuple[str, ...] = ()
     """Those of its files that have an output, also where others failed."""
@@ -151,12 +153,12 @@ def captured(joined: str, *, file: str, transform: Transform) -> Predicted:
     Its inference id is the file's path below requests/ without its ending. Raises ValueError for a line without a
     prediction.
     """
-    pairs = [line.rpartition(",") for line in joined.splitlines() if line.strip()]
-    if not all(comma for _, comma, _ in pairs):
+    lines = [line.rsplit(",", transform.values) for line in joined.splitlines() if line.strip()]
+    if not all(len(parts) == transform.values + 1 for parts in lines):
         raise ValueError(f"{file}: a line of its output has no prediction after its input")
     sides = {
-        "endpointInput": _side("INPUT", [row for row, _, _ in pairs]),
-        "endpointOutput": _side("OUTPUT", [prediction for _, _, prediction in pairs]),
+        "endpointInput": _side("INPUT", [row for row, *_ in lines]),
+        "endpointOutput": _side("OUTPUT", [",".join(prediction) for _, *prediction in lines]),
     }
     about = {
         "eventId": f"{transform.job}/{_below(file)}",
@@ -165,7 +167,7 @@ def captured(joined: str, *, file: str, transform: Transform) -> Predicted:
         "inferenceTime": transform.started_at,
     }
     line = {"captureData": sides, "eventMetadata": about, "eventVersion": "0"}
-    return Predicted(f"{json.dumps(line)}\n", len(pairs))
+    return Predicted(f"{json.dumps(line)}\n", len(lines))
 
 
 def inference_id(file: str) -> str:

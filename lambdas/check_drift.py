@@ -185,7 +185,8 @@ class Check:
         brought = self.brought.get("reference", {}).get("labels")
         if not brought:
             return ()
-        usual = UsualLabels.of(self.brought["schema"]["task"], [LabelDay(*one) for one in brought])
+        schema, days = self.brought["schema"], [LabelDay(*one) for one in brought]
+        usual = UsualLabels.of(schema["task"], days, classes=len(schema.get("classes", ())))
         return wrong_labels(usual, day)
 
     def _evidence(self, days: Sequence[LossDay]) -> LossEvidence:

@@ -53,6 +53,17 @@ def trust(settings: ReleaseModelSettings, ledger: Ledger, package: dict[str, Any
     return decision, Proof(text, signature, base64.b64encode(public).decode())
 
 
+def may_come_again(settings: ReleaseModelSettings, ledger: Ledger, package_arn: str) -> bool:
+    """Is a package that was live before still approved, and what it was then? People hear of one that was changed."""
+    package = describe(package_arn)
+    if package["ModelApprovalStatus"] != "Approved":
+        return False
+    decision, _ = trust(settings, ledger, package)
+    if decision.verdict != "trust":
+        tell_of_refusal(settings, ledger, decision)
+    return decision.verdict == "trust"
+
+
 def tell_of_refusal(settings: ReleaseModelSettings, ledger: Ledger, decision: Decision) -> None:
     """Nothing serves it, and people hear why, once."""
     group = settings.model_package_group
@@ -84,10 +95,17 @@ def _is_genuine(key_arn: str, text: str, signature: str) -> bool:
 
 
 def _digest(uri: str) -> Digest | None:
-    """Of an object as it lies there now; None if there is none."""
+    """Of an object as it lies there now; None if there is none.
+
+    To who may not list a bucket S3 does not say that a key is missing, but that listing is what he lacks.
+    """
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     s3 = aws.client("s3")
     try:
         return Digest.of_stream(s3.get_object(Bucket=bucket, Key=key)["Body"])
     except s3.exceptions.NoSuchKey:
+        return None
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AccessDenied" or "s3:ListBucket" not in str(error):
+            raise
         return None

@@ -53,9 +53,11 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         package_arn, in_place_of = _next_waiting(ledger)
         if package_arn is None:
             return scaling.come_back(settings, ledger, now=utc_now()) or {"verdict": "nothing-waits"}
-        if in_place_of:
-            return _go_back(settings, ledger, in_place_of)
-        return _release(settings, ledger, package_arn)
+        back = in_place_of
+        answer = _go_back(settings, ledger, back) if back else _release(settings, ledger, package_arn)
+        if answer.get("verdict") in ("skip", "refuse"):
+            scaling.come_back(settings, ledger, now=utc_now())
+        return answer
     judged = parse_approval(event, group=settings.model_package_group)
     if not judged.is_judged:
         aws.log("no approval", package=judged.arn, changed=judged.changed)
@@ -72,14 +74,14 @@ def _go_back(settings: ReleaseModelSettings, ledger: Ledger, case: Rejected) -> 
     """
     rejected, known, opened = case.package_arn, ledger.serving(), ledger.open_release_body()
     releases, package = ledger.releases(), packages.describe(rejected)
-    earlier = good_before(rejected, releases)
-    approved = (arn for arn in earlier if packages.describe(arn)["ModelApprovalStatus"] == "Approved")
+    serves, in_flight = known[1] if known else None, opened["package_arn"] if opened else None
+    earlier = good_before(rejected, releases) if rejected in (serves, in_flight) else ()
     decision = decide_return(
         rejected,
         approval=package["ModelApprovalStatus"],
-        serving=known[1] if known else None,
-        in_flight=opened["package_arn"] if opened else None,
-        good=next(approved, None),
+        serving=serves,
+        in_flight=in_flight,
+        good=next((arn for arn in earlier if packages.may_come_again(settings, ledger, arn)), None),
     )
     for one in needless(ledger.waiting(), rejected, decision):
         ledger.stop_waiting(one)
@@ -225,6 +227,7 @@ def _record(
         "report_uri": report_uri,
         "profile_uri": f"{report_uri.rsplit('/', 1)[0]}/profile.json",
         "heldout_loss": report["heldout_loss"],
+        "values": len(report.get("schema", {}).get("classes", ())) or 1,
     }
     return ReleaseRecord(release_id, container["ModelDataUrl"], container["Image"], package_arn, types), facts
 

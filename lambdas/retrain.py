@@ -9,6 +9,7 @@ from typing import Any
 
 from domain.decision import Decision
 from domain.events import AlarmFired, is_scheduled, iso, parse_alarm, utc
+from domain.judging import runs_in_vain
 from domain.monitoring import broken_data
 from domain.retraining import BREAKER, Limits, RetrainState, decide_retrain, incident_id, past_runs
 from domain.settings import RetrainSettings
@@ -84,7 +85,10 @@ def _state(settings: RetrainSettings, ledger: Ledger, now: datetime) -> RetrainS
         cooldown=timedelta(days=settings.cooldown_days),
         now=now,
         past=past_runs(
-            ledger.runs(), champion_since=since, snapshot_rows=snapshot["rows"] if snapshot else None
+            ledger.runs(),
+            champion_since=since,
+            snapshot_rows=snapshot["rows"] if snapshot else None,
+            failed=runs_in_vain(ledger.decisions(), ledger.releases()),
         ),
         limits=Limits(
             settings.cooldown_growth,

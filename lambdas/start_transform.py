@@ -61,14 +61,17 @@ def _start(
     model: str,
 ) -> dict[str, Any]:
     now, (release_id, package_arn) = utc_now(), serving
+    release = next(one for one in ledger.releases() if one["release_id"] == release_id)
     transform = Transform(
         job=job_name(settings.deployment, now),
         release_id=release_id,
         package_arn=package_arn,
         model_name=model,
-        instance_type=_instance_type(ledger, release_id),
+        # What `choose_instance` put first when the release was made.
+        instance_type=ReleaseRecord.from_parameter(release["parameter"]).instance_types[0],
         files=files,
         started_at=iso(now),
+        values=release.get("values", 1),
     )
     if not transforms.take(transform):
         return {"verdict": "skip", "rule": "claimed-before", "job": transform.job}
@@ -148,9 +151,3 @@ def _listed(settings: StartTransformSettings) -> list[str]:
 def _model(stack: dict[str, Any]) -> str | None:
     outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
     return outputs.get(MODEL_OUTPUT)
-
-
-def _instance_type(ledger: Ledger, release_id: str) -> str:
-    """What `choose_instance` put first when the release was made."""
-    parameter = next(one["parameter"] for one in ledger.releases() if one["release_id"] == release_id)
-    return ReleaseRecord.from_parameter(parameter).instance_types[0]

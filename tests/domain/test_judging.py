@@ -10,6 +10,7 @@ from domain.judging import (
     decide_stuck_rollback,
     is_to_be_rejected,
     judge_release,
+    runs_in_vain,
 )
 from domain.releases import ReleaseRecord
 
@@ -161,3 +162,26 @@ def test_what_serves_is_released_anew_only_where_serving_names_another_release_t
     )
     assert decision.verdict == verdict
     assert bool(decision.reasons) == (verdict != "none")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "rule", "outcome", "found"),
+    [
+        ("rolled-back", "endpoint-runs-another", "rolled-back", {"run-7"}),
+        ("rolled-back", "no-room", "rolled-back", set()),
+        ("rolled-back", "endpoint-runs-another", "live", set()),
+        ("live", "endpoint-runs-it", "live", set()),
+        ("skip", "not-approved-any-more", None, {"run-7"}),
+        ("refuse", "tampered", None, {"run-7"}),
+        ("skip", "overtaken", None, set()),
+        ("wait", "stack-busy", None, set()),
+    ],
+)
+def test_a_run_was_in_vain_if_its_model_is_at_fault_or_nobody_wants_it(
+    verdict: str, rule: str, outcome: str | None, found: set[str]
+) -> None:
+    report = "s3://artefacts/runs/run-7/report/report.json"
+    release = {"package_arn": PACKAGE, "outcome": outcome, "report_uri": report}
+    inputs = {"package": PACKAGE} if outcome else {"package": PACKAGE, "report": report}
+    decision = {"kind": "release", "verdict": verdict, "rule": rule, "inputs": inputs}
+    assert runs_in_vain([decision], [release] if outcome else []) == found

@@ -48,5 +48,27 @@ def test_a_unit_of_thousandths_of_a_number_cannot_be(size: float, is_wrong: bool
     assert wrong_labels(usual, day(size, rows=99)) == ()
 
 
+@pytest.mark.parametrize(
+    ("place", "rows", "is_wrong"),
+    [
+        (0.0, 60, False),
+        (0.0, 3000, True),
+        (1.0, 60, True),
+        (0.06, 3000, False),
+        (1.9, 3000, True),
+        (1.9, 3, False),
+    ],
+)
+def test_of_rare_classes_a_day_with_none_of_them_is_chance_and_many_such_rows_are_not(
+    place: float, rows: int, is_wrong: bool
+) -> None:
+    """Three classes, of which the first is nearly always right: places are bounded, as a share is."""
+    days = [LabelDay(f"2013-01-0{n}", 60, 0, n * 1_000_000) for n in (1, 2, 3)]
+    usual = UsualLabels.of("multiclass", days, classes=3)
+    said = wrong_labels(usual, day(place, rows=rows))
+    assert bool(said) is is_wrong
+    assert all("mean place among the classes" in one for one in said)
+
+
 def test_two_parts_of_a_day_are_one_day() -> None:
     assert label_days([day(1.0, 10), day(0.0, 30, 5)]) == (LabelDay("2013-03-15", 40, 5, 10_000_000),)

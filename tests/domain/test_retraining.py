@@ -153,7 +153,7 @@ def test_a_redelivered_alarm_is_the_same_incident_and_the_next_one_is_another() 
 
 def run(day: int, cause: str = "alarm", **ended: Any) -> dict[str, Any]:
     """A run that was claimed on a day of April; settled if it says how it ended."""
-    plan = {"cause": cause, "snapshot_rows": ended.pop("rows", 1000 * day)}
+    plan = {"run_id": f"run-of-{day}", "cause": cause, "snapshot_rows": ended.pop("rows", 1000 * day)}
     status = "SETTLED" if ended else "STARTED"
     return {"plan": plan, "claimed_at": f"2013-04-{day:02}T13:00:00Z", "status": status, **ended}
 
@@ -170,6 +170,14 @@ def test_useless_runs_are_counted_in_a_row_up_to_the_last() -> None:
     assert useless(run(1, **REFUSED), run(2, **REFUSED)) == 2
     assert useless(run(1, **REFUSED), run(3, **PASSED), run(2, **REFUSED)) == 0
     assert useless(run(1, **PASSED), run(2, **REFUSED), run(3)) == 1
+
+
+def test_a_run_whose_model_passed_the_gate_in_vain_is_useless_too() -> None:
+    runs = [run(day, **PASSED) for day in (1, 2)]
+    for one, run_id in zip(runs, ("run-1", "run-2"), strict=True):
+        one["plan"]["run_id"] = run_id
+    kept = past_runs(runs, champion_since=None, snapshot_rows=None, failed={"run-2"})
+    assert kept.useless == 1
 
 
 def test_runs_that_others_asked_for_and_those_under_an_earlier_champion_are_not_counted() -> None:

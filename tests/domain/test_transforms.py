@@ -126,6 +126,17 @@ def test_what_was_predicted_reads_as_captured_traffic() -> None:
     assert predicted.rows == 2
 
 
+def test_the_probabilities_of_each_class_are_told_from_the_cells_of_the_row() -> None:
+    transform = replace(ENDED, values=3)
+    predicted = captured('1.5,"a,b",0.25,0.5,0.25\n,c,1.0,0.0,0.0\n', file=FILES[0], transform=transform)
+    (exchange,), bad = parse_capture(predicted.line, ["x", "y"])
+    assert bad == 0
+    assert exchange.rows == (("1.5", "a,b"), ("", "c"))
+    assert exchange.predictions == ((0.25, 0.5, 0.25), (1.0, 0.0, 0.0))
+    with pytest.raises(ValueError, match="no prediction"):
+        captured("0.5,0.5\n", file=FILES[0], transform=transform)
+
+
 def test_an_output_without_predictions_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"requests/2013/03/01/a.csv: a line"):
         captured("alone\n", file=FILES[0], transform=ENDED)

@@ -49,6 +49,20 @@ def test_the_card_has_the_metrics_with_their_intervals_and_the_bias(
     assert "2% better than the champion" in evaluation["evaluation_observation"]
 
 
+def test_the_card_of_a_model_of_classes_has_its_metrics_too(
+    local: Local, runs: Runs, settled: Reconcile
+) -> None:
+    body = json.loads(local.read("artefacts", "runs/run-1/report/report.json"))
+    body["schema"]["task"] = "multiclass"
+    body["multiclass_classification_metrics"] = {"macro_f1": {"value": 0.5}}
+    body["intervals"] = {"macro_f1": [0.4, 0.6]}
+    local.put_json("s3://artefacts/runs/run-1/report/report.json", body)
+    settled()
+    [evaluation] = content(runs)["evaluation_details"]
+    groups = {group["name"]: group["metric_data"] for group in evaluation["metric_groups"]}
+    assert [(one["name"], one["value"]) for one in groups["quality"]] == [("macro_f1", 0.5)]
+
+
 def test_a_run_that_ends_twice_has_one_card_and_nobody_is_told(
     local: Local, runs: Runs, settled: Reconcile
 ) -> None:

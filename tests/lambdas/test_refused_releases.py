@@ -109,6 +109,25 @@ def test_an_artefact_that_is_gone_is_not_released(local: Local, approve: Approve
     assert "the archive is not there" in approve(package)["reasons"][0]
 
 
+@pytest.mark.parametrize(
+    ("said", "is_gone"),
+    [("not authorized to perform: s3:ListBucket on resource", True), ("Access Denied", False)],
+)
+def test_what_s3_says_of_a_missing_key_to_who_may_not_list_is_told_from_any_other_refusal(
+    local: Local, approve: Approve, register: Register, said: str, is_gone: bool
+) -> None:
+    def denied(**_: Any) -> dict[str, Any]:
+        raise refused("AccessDenied", said)
+
+    package = register()
+    local.script("s3", get_object=denied)
+    if is_gone:
+        assert "the archive is not there" in approve(package)["reasons"][0]
+    else:
+        with pytest.raises(Exception, match="Access Denied"):
+            approve(package)
+
+
 def test_aws_refuses_a_wrong_signature_instead_of_answering_no(
     local: Local, approve: Approve, register: Register
 ) -> None:

@@ -102,6 +102,18 @@ def test_a_release_that_is_no_longer_approved_is_passed_over(
     assert reject(packages[2])["package"] == packages[0]
 
 
+def test_a_release_whose_artefact_was_changed_since_is_passed_over_and_people_hear_of_it(
+    local: Local, approve: Approve, reject: Approve, register: Register
+) -> None:
+    packages = [register() for _ in range(3)]
+    for package in packages:
+        serve(local, approve, package)
+    local.put("s3://artefacts/runs/run-1/model/model.tar.gz", b"evil")
+    assert reject(packages[2])["package"] == packages[0]
+    (told,) = local.messages()
+    assert "the archive is" in told
+
+
 def test_with_nothing_to_return_to_it_goes_on_serving_and_people_are_told_once(
     local: Local, approve: Approve, reject: Approve, register: Register, cloudformation: Scripted
 ) -> None:

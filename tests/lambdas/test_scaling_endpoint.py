@@ -179,6 +179,25 @@ def test_an_endpoint_out_of_scaling_for_nothing_comes_back_once_a_day_and_then_p
     assert retry()["verdict"] == "scale-again"
 
 
+def test_an_endpoint_out_of_scaling_comes_back_though_what_waits_is_not_released(
+    local: Local,
+    approve: Approve,
+    register: Register,
+    retry: Retry,
+    cloudformation: Scripted,
+    scaling: Serving,
+    chosen: Types,
+) -> None:
+    approve(register())
+    end(local)
+    scaling.scaling = "off"
+    package = register()
+    local.ledger.let_wait(package, because="it waited", now=NOW)
+    local.pause(True)
+    assert retry()["rule"] == "paused"
+    assert asked(cloudformation)[1:] == [ON]
+
+
 @pytest.mark.parametrize(
     "said",
     [

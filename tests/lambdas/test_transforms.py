@@ -40,6 +40,7 @@ class Batch:
         self.local = local
         self.status, self.reason, self.refusal = "InProgress", "", ""
         self.model: str | None = f"{DEPLOYMENT}-000001-0123abcd"
+        self.output = b"1,JFK,0.25\n2,EWR,0.5\n"
         local.script("cloudformation", describe_stacks=lambda **_: {"Stacks": [self._stack()]})
         self.sagemaker: Scripted = local.script(
             "sagemaker", create_transform_job=self._create, describe_transform_job=self._describe
@@ -94,7 +95,7 @@ class Batch:
         self.status, self.reason = status, reason
         for file in files:
             name = file.removeprefix("requests/")
-            self.local.put(f"s3://data/predictions/{JOB}/{name}.out", b"1,JFK,0.25\n2,EWR,0.5\n")
+            self.local.put(f"s3://data/predictions/{JOB}/{name}.out", self.output)
         return self.record(
             {
                 "source": "aws.sagemaker",
@@ -122,6 +123,18 @@ def test_what_came_is_predicted_with_the_live_model(batch: Batch) -> None:
     assert asked["TransformOutput"]["KmsKeyId"] == asked["TransformResources"]["VolumeKmsKeyId"]
     listed = json.loads(batch.local.read("artefacts", f"transforms/{JOB}.json"))
     assert listed == [{"prefix": "s3://data/requests/"}, "2013/04/19/a.csv", "2013/04/20/b.csv"]
+
+
+def test_what_a_model_of_classes_predicts_is_kept_as_its_traffic(batch: Batch, local: Local) -> None:
+    body = next(one for one in local.ledger.releases() if one["release_id"] == "000001")
+    local.ledger.keep_release({**body, "values": 2}, outcome="live", now=NOW)
+    batch.come(FILES[0])
+    batch.start()
+    batch.output = b"1,0.75,0.25\n2,0.5,0.5\n"
+    assert batch.end("Completed", FILES[0])["rows"] == 2
+    (key,) = batch.captured()
+    (exchange,), _ = parse_capture(local.read("capture", key).decode(), ["x"])
+    assert exchange.predictions == ((0.75, 0.25), (0.5, 0.5))
 
 
 def test_a_file_under_a_day_too_long_ago_is_not_looked_for(batch: Batch) -> None:

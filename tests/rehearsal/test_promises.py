@@ -198,6 +198,7 @@ def test_a_job_with_a_network_and_a_model_that_no_gate_judged_are_named(config: 
         "pipeline Train: EnableNetworkIsolation is False, not True",
         "pipeline Register: ModelApprovalStatus is 'PendingManualApproval', not 'Approved'",
         "pipeline Register: registers what no gate has judged",
+        "pipeline Register: registers without Manifest1, Manifest2, Manifest3, Manifest4, Signature",
     ]
 
 
@@ -239,6 +240,12 @@ def test_a_rule_that_leaves_an_end_or_takes_a_beginning_is_named(
     rule = Resource("tideline-dev-retraining", "ReconcileOnPipelineEnd", "ends", "AWS::Events::Rule", {}, {})
     found = patterns.wrong(deployed(config, rule, account=account))
     assert [one for one in found if one.startswith("ends")] == said
+
+
+def test_what_a_batch_alone_has_is_promised_of_it(config: Config) -> None:
+    batch = config.model_copy(update={"serving": config.serving.model_copy(update={"mode": "batch"})})
+    assert set(patterns.of(batch)) ^ set(patterns.of(config)) == {"OnTransformEnd", "OnRollbackAlarm"}
+    assert set(timetable.times(batch)) - set(timetable.times(config)) == {"start-transform"}
 
 
 def test_a_step_that_runs_something_else_or_too_short_is_named(config: Config) -> None:

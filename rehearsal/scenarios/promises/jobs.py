@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from domain.manifest import PARTS, SIGNATURE
 from rehearsal.engine.cloudformation.deployed import Resource
 from rehearsal.scenarios.promises.deployed import Deployed
 from rehearsal.scenarios.promises.kept import OWN_KEY, PRESENT, at, holds, keys, shown
@@ -33,10 +34,19 @@ def broken(deployed: Deployed) -> Iterator[str]:
                 found = at(step["Arguments"], path)
                 if not holds(found, wanted, keys(deployed)):
                     yield f"{pipeline.id} {step['Name']}: {path} is {shown(found)}, not {shown(wanted)}"
-            if step["Type"] == "RegisterModel" and not is_gated:
-                yield f"{pipeline.id} {step['Name']}: registers what no gate has judged"
+            if step["Type"] == "RegisterModel":
+                yield from _of_what_is_registered(pipeline, step, is_gated=is_gated)
         if not any(step["Type"] == "RegisterModel" for step, _ in steps):
             yield f"{pipeline.id} registers nothing"
+
+
+def _of_what_is_registered(pipeline: Resource, step: Mapping[str, Any], *, is_gated: bool) -> Iterator[str]:
+    """A gate judged it, and what was signed of it goes along."""
+    if not is_gated:
+        yield f"{pipeline.id} {step['Name']}: registers what no gate has judged"
+    metadata = step["Arguments"].get("CustomerMetadataProperties", {})
+    if missing := sorted({*PARTS, SIGNATURE} - metadata.keys()):
+        yield f"{pipeline.id} {step['Name']}: registers without {', '.join(missing)}"
 
 
 def _definition(pipeline: Resource) -> Any:

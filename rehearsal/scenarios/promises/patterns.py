@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from config.delivery import S3Zip
+from config.schema import Config
 from rehearsal.engine.moto_seams import events as event_seam
 from rehearsal.engine.moto_seams.events import DeployedRule
 from rehearsal.scenarios.promises.deployed import Deployed
@@ -30,7 +31,6 @@ RULES = {
         ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED"),
         ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"),
     ),
-    "OnRollbackAlarm": OF_ALARMS,
     "OnDrift": OF_ALARMS,
     "OnApproval": States(("ModelApprovalStatus",), ("Approved", "Rejected"), ("PendingManualApproval",)),
     "OnPipelineEnd": States(
@@ -38,8 +38,21 @@ RULES = {
     ),
     "OnDeliveryWaits": States(("state",), ("STARTED",), ("FAILED", "SUCCEEDED", "ABANDONED")),
 }
-"""By a part of the rule's logical id."""
+"""By a part of the rule's logical id; those of every way to serve."""
+OF_A_MODE = {
+    "realtime": {"OnRollbackAlarm": OF_ALARMS},
+    "batch": {
+        "OnTransformEnd": States(
+            ("TransformJobStatus",), ("Completed", "Failed", "Stopped"), ("InProgress", "Stopping")
+        )
+    },
+}
 OF_THE_DELIVERY = {"OnFailure": States(("state",), ("FAILED",), ("STARTED", *OF_DELIVERIES))}
+
+
+def of(config: Config) -> dict[str, States]:
+    """Of the rules that this configuration deploys."""
+    return {**RULES, **OF_A_MODE.get(config.serving.mode, {})}
 
 
 def _of_the_delivery(deployed: Deployed) -> dict[str, States]:
@@ -57,7 +70,7 @@ def wrong(deployed: Deployed) -> Iterator[str]:
     logical = {one.id: one.logical_id for one in deployed.of_type("AWS::Events::Rule")}
     rules = [rule for rule in event_seam.rules(deployed.account) if rule.name in logical]
     has_delivery = any(deployed.is_delivery(one) for one in deployed.resources)
-    wanted = {**RULES, **(_of_the_delivery(deployed) if has_delivery else {})}
+    wanted = {**of(deployed.config), **(_of_the_delivery(deployed) if has_delivery else {})}
     for label, states in wanted.items():
         found = [rule for rule in rules if label in logical[rule.name]]
         if not found:

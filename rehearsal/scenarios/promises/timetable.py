@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+from config.schema import Config
 from rehearsal.engine.expressions import next_fire
 from rehearsal.engine.moto_seams import events as event_seam
 from rehearsal.scenarios.promises.deployed import Deployed
@@ -14,7 +15,7 @@ DAYS = 8
 
 
 def wrong(deployed: Deployed) -> Iterator[str]:
-    for label, (hour, minute) in times(deployed.config.monitoring.check_hour_utc).items():
+    for label, (hour, minute) in times(deployed.config).items():
         due = [A_MONDAY + timedelta(days=day, hours=hour, minutes=minute) for day in range(DAYS)]
         fired = _fired(deployed, label)
         if fired != due:
@@ -23,9 +24,11 @@ def wrong(deployed: Deployed) -> Iterator[str]:
             yield f"the daily look of {label} comes {first}, {often}; wanted: {hour:02}:{minute:02} each day"
 
 
-def times(check_hour_utc: int) -> dict[str, tuple[int, int]]:
+def times(config: Config) -> dict[str, tuple[int, int]]:
     """Hour and minute, UTC, by a part of the name of the function or queue that is reached."""
+    check_hour_utc, serving = config.monitoring.check_hour_utc, config.serving
     return {
+        **({} if serving.has_endpoint else {"start-transform": (serving.batch.hour_utc, 0)}),
         "build-snapshot": (check_hour_utc - 1, 30),
         "check-drift": (check_hour_utc, 0),
         "reconcile": (check_hour_utc, 45),

@@ -68,14 +68,9 @@ def each(work: Callable[[str], T], keys: Iterable[str]) -> Iterator[T]:
             yield from readers.map(work, batch)
 
 
-def split_uri(uri: str) -> tuple[str, str]:
-    """Bucket and key of s3://bucket/key."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return bucket, key
-
-
 def read_uri(s3: Any, uri: str) -> bytes:
-    return read(s3, *split_uri(uri))
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return read(s3, bucket, key)
 
 
 def write(s3: Any, bucket: str, key: str, body: bytes, *, kms_key_arn: str) -> str:

@@ -85,7 +85,7 @@ def _is_genuine(key_arn: str, text: str, signature: str) -> bool:
 
 def _digest(uri: str) -> Digest | None:
     """Of an object as it lies there now; None if there is none."""
-    bucket, key = aws.split_uri(uri)
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
     s3 = aws.client("s3")
     try:
         return Digest.of_stream(s3.get_object(Bucket=bucket, Key=key)["Body"])

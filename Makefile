@@ -107,7 +107,7 @@ diff: node_modules/.ready assets ## what a deploy of ENV=dev would change
 
 destroy: node_modules/.ready assets ## remove all that costs by the hour in ENV=dev; Storage, with your data, stays
 	@$(CDK) destroy '$(ENV)/Retraining' '$(ENV)/Monitoring' '$(ENV)/Serving' '$(ENV)/Training' $(ARGS)
-	@echo "Storage stays: data, models, ledger, images and their key. docs/upgrading.md says how to remove it."
+	@echo "Storage stays: data, models, ledger, images and their keys. docs/upgrading.md says how to remove it."
 
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 LEAN := --group cdk --group config --group cli --group image --group rehearsal --group dev

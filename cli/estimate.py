@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from cli.terminal import console
 from config.schema import ROOT, Config
 from domain.estimate import Change, Line, Load, Serverless, Transforms, estimate
 from domain.idle_cost import PRICES_AS_OF
+from domain.names import WITHOUT_WHEELS
 
 NOT_IN_IT = (
     f"List prices of {PRICES_AS_OF} in us-east-1, no free tier. Not in it: the functions' and the builds' seconds, "
@@ -33,6 +35,7 @@ def of_tree(
     from stacks.storage import CAPTURE_DAYS
 
     instance, serving = choose_serving_instance(config), config.serving
+    os.environ[WITHOUT_WHEELS] = "1"  # wheels cost nothing
     app = build([config])
     load = Load(
         requests_per_day,
@@ -62,6 +65,7 @@ def of_commit(revision: str, arguments: Sequence[str], root: Path = ROOT) -> lis
         done = subprocess.run(
             [sys.executable, "-m", "cli", *arguments],
             cwd=scratch,
+            env={**os.environ, WITHOUT_WHEELS: "1"},
             capture_output=True,
             check=False,
             text=True,

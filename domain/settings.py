@@ -160,7 +160,6 @@ class StartTrainingSettings(Settings):
 
 @dataclass(frozen=True)
 class SignModelSettings(Settings):
-    deployment: OwnName
     artefacts_bucket: str
     image_repository: ImageRepository
     signing_key_arn: KeyArn

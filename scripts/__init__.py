@@ -1,1 +1,1 @@
-"""What a maintainer runs now and then."""
+"""What a maintainer or a scientist runs now and then, beside the pipeline."""

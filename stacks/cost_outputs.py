@@ -19,7 +19,7 @@ def show_cost(
         "IdleUsdPerMonth",
         value=f"{cost.total_usd:.2f}",
         description=(
-            f"{at_rest}alarms, metrics and dashboard {cost.watch_usd:.2f}, key {cost.key_usd:.2f}, "
+            f"{at_rest}alarms, metrics and dashboard {cost.watch_usd:.2f}, keys {cost.key_usd:.2f}, "
             f"queue polling {cost.queue_usd:.2f} (list prices of {PRICES_AS_OF}, no free tier)"
         ),
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from aws_cdk import CfnCondition, CfnOutput, CfnParameter, Fn, Stack
+from aws_cdk import CfnCondition, CfnDeletionPolicy, CfnOutput, CfnParameter, CfnResource, Fn, Stack
+from aws_cdk import aws_sagemaker as sagemaker
 
 from domain.manifest import NO_PROOF, PROOF_VARIABLES
 from domain.names import MODE_PARAMETER, NO_RELEASE, PROOF_PARAMETER, RELEASE_PARAMETER, Names
@@ -26,7 +28,34 @@ def release_parameter(stack: Stack, names: Names) -> list[str]:
     ).value_as_list
 
 
-def proof_environment(stack: Stack) -> dict[str, str]:
+def container_of(
+    stack: Stack, release: list[str], environment: Mapping[str, str]
+) -> sagemaker.CfnModel.ContainerDefinitionProperty:
+    """What runs, as the record says; `environment` is what a way to serve adds."""
+    release_id, model_data, image, package_arn = (Fn.select(i, release) for i in range(FIRST_TYPE))
+    return sagemaker.CfnModel.ContainerDefinitionProperty(
+        image=image,
+        model_data_url=model_data,
+        environment={
+            "TIDELINE_MODEL": package_arn,
+            "TIDELINE_RELEASE": release_id,
+            **environment,
+            **_proof_environment(stack),
+        },
+    )
+
+
+def keep_until_judged(*resources: CfnResource) -> None:
+    """What a release replaces stays until `record_release` has seen what runs now, and collects it.
+
+    CloudFormation may take a rollback for a success, and would remove what the endpoint went back to.
+    """
+    for resource in resources:
+        resource.cfn_options.update_replace_policy = CfnDeletionPolicy.RETAIN
+        resource.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
+
+
+def _proof_environment(stack: Stack) -> dict[str, str]:
     """What the container holds the model against before it answers; `-` of one that was never signed.
 
     It is no part of the release record: records of before have no room for it, and cannot change.

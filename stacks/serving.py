@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import Aws, CfnCondition, CfnDeletionPolicy, CfnOutput, CfnParameter, Fn, Stack
+from aws_cdk import Aws, CfnCondition, CfnOutput, CfnParameter, Fn, Stack
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
@@ -24,9 +24,10 @@ from domain.traffic_shift import ShiftPlan, plan_shift
 from stacks.cost_outputs import show_cost
 from stacks.release_record import (
     FIRST_TYPE,
+    container_of,
     has_release,
+    keep_until_judged,
     mode_parameter,
-    proof_environment,
     release_parameter,
     shape_of,
 )
@@ -49,14 +50,12 @@ class ServingStack(Stack):
         names = Names(config.name, config.environment)
         release = release_parameter(self, names)
         mode_parameter(self, config.serving.mode)
-        release_id, model_data, image, package_arn = (Fn.select(i, release) for i in range(FIRST_TYPE))
+        release_id = Fn.select(0, release)
         scaling, plan = config.serving.scaling, _plan(config.serving)
         before = self._release_before() if plan.compares_versions or scaling else FILLER
-        container = sagemaker.CfnModel.ContainerDefinitionProperty(
-            image=image,
-            model_data_url=model_data,
-            environment=self._environment(names, plan, package_arn, release_id),
-        )
+        # Without `TIDELINE_ENDPOINT` the server publishes no metric: nothing would look at it.
+        compared = {"TIDELINE_ENDPOINT": names.endpoint} if plan.compares_versions else {}
+        container = container_of(self, release, compared)
         model, endpoint_config, name = self._fleet(config, storage, names, release, container)
         alarms = rollback_alarms(
             self,
@@ -100,18 +99,6 @@ class ServingStack(Stack):
             description="The id of the release that this one replaces, for the comparison of their predictions",
         ).value_as_string
 
-    def _environment(
-        self, names: Names, plan: ShiftPlan, package_arn: str, release_id: str
-    ) -> dict[str, str]:
-        """Without `TIDELINE_ENDPOINT` the server publishes no metric: nothing would look at it."""
-        compared = {"TIDELINE_ENDPOINT": names.endpoint} if plan.compares_versions else {}
-        return {
-            "TIDELINE_MODEL": package_arn,
-            "TIDELINE_RELEASE": release_id,
-            **compared,
-            **proof_environment(self),
-        }
-
     def _fleet(
         self,
         config: Config,
@@ -120,10 +107,7 @@ class ServingStack(Stack):
         release: list[str],
         container: sagemaker.CfnModel.ContainerDefinitionProperty,
     ) -> tuple[sagemaker.CfnModel, sagemaker.CfnEndpointConfig, str]:
-        """Model, endpoint configuration and the name of both. Old ones stay until record_release collects them:
-
-        CloudFormation may take a rollback for a success, and would remove what the endpoint went back to.
-        """
+        """Model, endpoint configuration and the name of both."""
         capture, pools = self._capture(config, storage), self._instance_pools(release)
         role, key = storage.model_role.role_arn, storage.key.key_arn
         # What changes no fleet of instances is no part of its name.
@@ -155,9 +139,7 @@ class ServingStack(Stack):
             ],
             data_capture_config=capture,
         )
-        for resource in (model, endpoint_config):
-            resource.cfn_options.update_replace_policy = CfnDeletionPolicy.RETAIN
-            resource.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
+        keep_until_judged(model, endpoint_config)
         return model, endpoint_config, name
 
     def show_cost(self, config: Config, instance: Candidate, cost: IdleCost) -> None:

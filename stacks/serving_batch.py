@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import CfnDeletionPolicy, CfnOutput, Fn, Stack
+from aws_cdk import CfnOutput, Fn, Stack
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
@@ -14,10 +14,10 @@ from domain.instances import Candidate
 from domain.names import MODEL_OUTPUT, Names
 from stacks.cost_outputs import show_cost
 from stacks.release_record import (
-    FIRST_TYPE,
+    container_of,
     has_release,
+    keep_until_judged,
     mode_parameter,
-    proof_environment,
     release_parameter,
     shape_of,
 )
@@ -35,16 +35,7 @@ class BatchServingStack(Stack):
         names = Names(config.name, config.environment)
         release = release_parameter(self, names)
         mode_parameter(self, config.serving.mode)
-        release_id, model_data, image, package_arn = (Fn.select(i, release) for i in range(FIRST_TYPE))
-        container = sagemaker.CfnModel.ContainerDefinitionProperty(
-            image=image,
-            model_data_url=model_data,
-            environment={
-                "TIDELINE_MODEL": package_arn,
-                "TIDELINE_RELEASE": release_id,
-                **proof_environment(self),
-            },
-        )
+        release_id, container = Fn.select(0, release), container_of(self, release, {})
         role = storage.model_role.role_arn
         model = sagemaker.CfnModel(
             self,
@@ -56,9 +47,7 @@ class BatchServingStack(Stack):
         )
         exists = has_release(self, release_id)
         model.cfn_options.condition = exists
-        # The former one stays until record_release has seen that its successor is there.
-        model.cfn_options.update_replace_policy = CfnDeletionPolicy.RETAIN
-        model.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
+        keep_until_judged(model)
         CfnOutput(
             self,
             MODEL_OUTPUT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import CfnDeletionPolicy, Fn, Stack
+from aws_cdk import Fn, Stack
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
@@ -14,10 +14,10 @@ from domain.instances import Candidate
 from domain.names import ENDPOINT_RESOURCE, VARIANT, Names, Prefix
 from stacks.cost_outputs import show_cost
 from stacks.release_record import (
-    FIRST_TYPE,
+    container_of,
     has_release,
+    keep_until_judged,
     mode_parameter,
-    proof_environment,
     release_parameter,
     shape_of,
 )
@@ -35,16 +35,9 @@ class ServerlessServingStack(Stack):
         names = Names(config.name, config.environment)
         release = release_parameter(self, names)
         mode_parameter(self, config.serving.mode)
-        release_id, model_data, image, package_arn = (Fn.select(i, release) for i in range(FIRST_TYPE))
-        container = sagemaker.CfnModel.ContainerDefinitionProperty(
-            image=image,
-            model_data_url=model_data,
-            environment={
-                "TIDELINE_MODEL": package_arn,
-                "TIDELINE_RELEASE": release_id,
-                **_capture(config, names, storage),
-                **proof_environment(self),
-            },
+        release_id, container = (
+            Fn.select(0, release),
+            container_of(self, release, _capture(config, names, storage)),
         )
         variant = sagemaker.CfnEndpointConfig.ServerlessConfigProperty(
             memory_size_in_mb=config.serving.serverless.memory_mb,
@@ -77,10 +70,7 @@ class ServerlessServingStack(Stack):
         exists = has_release(self, release_id)
         for resource in (model, endpoint_config, endpoint):
             resource.cfn_options.condition = exists
-        # The former ones stay until record_release has seen what the endpoint runs.
-        for resource in (model, endpoint_config):
-            resource.cfn_options.update_replace_policy = CfnDeletionPolicy.RETAIN
-            resource.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
+        keep_until_judged(model, endpoint_config)
 
     def show_cost(self, config: Config, _: Candidate, cost: IdleCost) -> None:
         """What a month costs without a request, and at most."""

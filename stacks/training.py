@@ -125,7 +125,6 @@ class TrainingStack(Stack):
             handler="sign_model",
             config=self.config,
             settings=SignModelSettings(
-                deployment=self.names.deployment,
                 artefacts_bucket=storage.artefacts.bucket_name,
                 image_repository=storage.images.repository_uri,
                 signing_key_arn=storage.signing_key.key_arn,

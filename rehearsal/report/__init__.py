@@ -1,1 +1,1 @@
-"""rehearsal-report.html: what a rehearsal came to, on one page that needs nothing else."""
+"""rehearsal-report.html and dashboard.html: what a rehearsal came to, on pages that need nothing else."""

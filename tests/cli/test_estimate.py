@@ -9,6 +9,7 @@ import pytest
 
 from cli.estimate import of_commit
 from cli.source import CommandError
+from domain.names import WITHOUT_WHEELS
 
 AS = ("-c", "user.name=a", "-c", "user.email=a@example.com")
 
@@ -28,6 +29,14 @@ def test_another_commit_is_asked_with_its_own_code(tmp_path: Path) -> None:
     program = f"import sys\nassert sys.argv[1:] == ['--json', 'estimate']\nprint('[{line}]')\n"
     [found] = of_commit("HEAD", ["--json", "estimate"], repository(tmp_path, program))
     assert (found.what, found.load_usd) == ("endpoint", 2.0)
+
+
+def test_no_wheels_are_asked_for_since_they_cost_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(WITHOUT_WHEELS)
+    program = f"import os\nassert os.environ['{WITHOUT_WHEELS}']\nprint('[]')\n"
+    assert of_commit("HEAD", ["--json", "estimate"], repository(tmp_path, program)) == []
 
 
 def test_a_commit_from_before_this_command_says_so_in_a_sentence(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from domain.archive import Digest
 from domain.manifest import MODEL_FILES
 from domain.settings import SignModelSettings
 from lambdas import sign_model
-from tests.lambdas.local import DEPLOYMENT, IMAGE, Local
+from tests.lambdas.local import IMAGE, Local
 
 REPOSITORY = IMAGE.partition("@")[0]
 FILES = {name: f"what {name} holds".encode() for name in MODEL_FILES}
@@ -54,7 +54,6 @@ def write_run(local: Local, run_id: str, key: str = "model/model.tar.gz") -> tup
 
 def sign(local: Local, run_id: str, model_data: str, image: str = IMAGE) -> dict[str, Any]:
     settings = SignModelSettings(
-        deployment=DEPLOYMENT,
         artefacts_bucket="artefacts",
         image_repository=REPOSITORY,
         signing_key_arn=local.signing_key_arn,

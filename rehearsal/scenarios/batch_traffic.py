@@ -6,6 +6,7 @@ import csv
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
+from domain.loss import Prediction
 from domain.names import Prefix
 from rehearsal.scenarios.dataset import Hour, request_body
 from rehearsal.scenarios.traffic import LABEL_HOUR, Answer, World
@@ -69,7 +70,7 @@ class BatchWorld(World):
         bucket, body = self.deployment.bucket("Data"), request_body(rows).encode()
         self.deployment.account.client("s3").put_object(Bucket=bucket, Key=_file(day), Body=body)
 
-    def _predicted(self, day: date) -> tuple[str, list[float]] | None:
+    def _predicted(self, day: date) -> tuple[str, list[Prediction]] | None:
         """The model and its predictions, from what the transform wrote for people."""
         s3, bucket = self.deployment.account.client("s3"), self.deployment.bucket("Data")
         for body in self.deployment.ledger_bodies("TRANSFORM"):
@@ -77,10 +78,13 @@ class BatchWorld(World):
                 name = _file(day).removeprefix(Prefix.REQUESTS)
                 key = f"{Prefix.PREDICTIONS}{body['job']}/{name}.out"
                 lines = s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode().splitlines()
-                return body["package_arn"], [float(row[-1]) for row in csv.reader(lines)]
+                rest = (row[len(self.features) :] for row in csv.reader(lines))
+                return body["package_arn"], [_prediction(cells) for cells in rest]
         return None
 
-    def _answers(self, day: Day, model: str, predictions: list[float], *, error: str = "") -> list[Answer]:
+    def _answers(
+        self, day: Day, model: str, predictions: list[Prediction], *, error: str = ""
+    ) -> list[Answer]:
         values, answers = iter(predictions), []
         for hour in day.hours:
             cells = hour.cells(self.features)
@@ -98,6 +102,12 @@ class BatchWorld(World):
                 )
             )
         return answers
+
+
+def _prediction(cells: list[str]) -> Prediction:
+    """A number, or the probability of each class: what stands on a line after its input."""
+    values = [float(cell) for cell in cells]
+    return values[0] if len(values) == 1 else values
 
 
 def _file(day: date) -> str:

@@ -21,14 +21,14 @@ BREAKER = "breaker"
 class Limits:
     """What bounds the runs for alarms, whatever an alarm says."""
 
-    cooldown_growth: float = 2
+    cooldown_growth: float
     """The cooldown is this many times longer for each useless run in a row."""
-    runs_per_day: int = 1
-    runs_per_month: int = 4
+    runs_per_day: int
+    runs_per_month: int
     """Within 24 hours, and within 30 days."""
-    useless_runs: int = 3
+    useless_runs: int
     """So many in a row, and no alarm starts a run any more."""
-    new_rows: int = 100
+    new_rows: int
     """Fewer rows than these, since the last run that succeeded, teach nothing new."""
 
 
@@ -90,8 +90,8 @@ class RetrainState:
     """A new champion needs time to show in the measured loss, whoever asked for it."""
     cooldown: timedelta
     now: datetime
+    limits: Limits
     past: PastRuns = PastRuns()
-    limits: Limits = Limits()
     broken: tuple[str, ...] = ()
     """What is broken in the live model's newest data, if it is more than values that are new."""
 

@@ -9,15 +9,32 @@ from typing import Any
 
 from aws_cdk import CfnCondition, CfnDeletionPolicy, CfnOutput, CfnParameter, CfnResource, Fn, Stack
 from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
 
+from config.schema import Config
 from domain.manifest import NO_PROOF, PROOF_VARIABLES
 from domain.names import MODE_PARAMETER, NO_RELEASE, PROOF_PARAMETER, RELEASE_PARAMETER, Names
+from stacks.storage import StorageStack
 
 FIRST_TYPE = 4
 """Where a record's instance types begin; before them stand release id, model data, image and package."""
 
 
-def release_parameter(stack: Stack, names: Names) -> list[str]:
+class ReleaseStack(Stack):
+    """What every way to serve begins with: the record of the release, and the one mode that the stack keeps."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, config: Config, storage: StorageStack, **kwargs: Any
+    ) -> None:
+        super().__init__(scope, construct_id, **kwargs)
+        self.add_stack_dependency(storage)
+        self.names = Names(config.name, config.environment)
+        self.release = _release_parameter(self, self.names)
+        _mode_parameter(self, config.serving.mode)
+        self.release_id = Fn.select(0, self.release)
+
+
+def _release_parameter(stack: Stack, names: Names) -> list[str]:
     """The record of the release as a list; under `.../none` there is nothing to run."""
     return CfnParameter(
         stack,
@@ -70,7 +87,7 @@ def _proof_environment(stack: Stack) -> dict[str, str]:
     return {name: Fn.select(number, proof) for number, name in enumerate(PROOF_VARIABLES)}
 
 
-def mode_parameter(stack: Stack, mode: str) -> None:
+def _mode_parameter(stack: Stack, mode: str) -> None:
     """A deploy keeps a parameter's value, and this template allows its own alone: CloudFormation refuses a change."""
     given = CfnParameter(
         stack,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import Aws, CfnCondition, CfnOutput, CfnParameter, Fn, Stack
+from aws_cdk import Aws, CfnCondition, CfnOutput, CfnParameter, Fn
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
@@ -24,11 +24,10 @@ from domain.traffic_shift import ShiftPlan, plan_shift
 from stacks.cost_outputs import show_cost
 from stacks.release_record import (
     FIRST_TYPE,
+    ReleaseStack,
     container_of,
     has_release,
     keep_until_judged,
-    mode_parameter,
-    release_parameter,
     shape_of,
 )
 from stacks.rollback_alarms import NewFleet, deployment_config, rollback_alarms
@@ -36,7 +35,7 @@ from stacks.scaling import scale
 from stacks.storage import StorageStack
 
 
-class ServingStack(Stack):
+class ServingStack(ReleaseStack):
     """`Release` names an immutable SSM list; under `.../none` there is no endpoint.
 
     CloudFormation keeps the key through every deploy of code, and goes back to the old key by itself.
@@ -45,12 +44,8 @@ class ServingStack(Stack):
     def __init__(
         self, scope: Construct, construct_id: str, *, config: Config, storage: StorageStack, **kwargs: Any
     ) -> None:
-        super().__init__(scope, construct_id, **kwargs)
-        self.add_stack_dependency(storage)
-        names = Names(config.name, config.environment)
-        release = release_parameter(self, names)
-        mode_parameter(self, config.serving.mode)
-        release_id = Fn.select(0, release)
+        super().__init__(scope, construct_id, config=config, storage=storage, **kwargs)
+        names, release, release_id = self.names, self.release, self.release_id
         scaling, plan = config.serving.scaling, _plan(config.serving)
         before = self._release_before() if plan.compares_versions or scaling else FILLER
         # Without `TIDELINE_ENDPOINT` the server publishes no metric: nothing would look at it.

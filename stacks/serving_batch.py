@@ -4,38 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import CfnOutput, Fn, Stack
+from aws_cdk import CfnOutput, Fn
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from config.schema import Config
 from domain.idle_cost import IdleCost
 from domain.instances import Candidate
-from domain.names import MODEL_OUTPUT, Names
+from domain.names import MODEL_OUTPUT
 from stacks.cost_outputs import show_cost
-from stacks.release_record import (
-    container_of,
-    has_release,
-    keep_until_judged,
-    mode_parameter,
-    release_parameter,
-    shape_of,
-)
+from stacks.release_record import ReleaseStack, container_of, has_release, keep_until_judged, shape_of
 from stacks.storage import StorageStack
 
 
-class BatchServingStack(Stack):
+class BatchServingStack(ReleaseStack):
     """A release makes its model and takes the place of the former one; going back is the former record again."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, config: Config, storage: StorageStack, **kwargs: Any
     ) -> None:
-        super().__init__(scope, construct_id, **kwargs)
-        self.add_stack_dependency(storage)
-        names = Names(config.name, config.environment)
-        release = release_parameter(self, names)
-        mode_parameter(self, config.serving.mode)
-        release_id, container = Fn.select(0, release), container_of(self, release, {})
+        super().__init__(scope, construct_id, config=config, storage=storage, **kwargs)
+        names, release_id = self.names, self.release_id
+        container = container_of(self, self.release, {})
         role = storage.model_role.role_arn
         model = sagemaker.CfnModel(
             self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import Fn, Stack
+from aws_cdk import Fn
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
@@ -13,32 +13,19 @@ from domain.idle_cost import IdleCost
 from domain.instances import Candidate
 from domain.names import ENDPOINT_RESOURCE, VARIANT, Names, Prefix
 from stacks.cost_outputs import show_cost
-from stacks.release_record import (
-    container_of,
-    has_release,
-    keep_until_judged,
-    mode_parameter,
-    release_parameter,
-    shape_of,
-)
+from stacks.release_record import ReleaseStack, container_of, has_release, keep_until_judged, shape_of
 from stacks.storage import StorageStack
 
 
-class ServerlessServingStack(Stack):
+class ServerlessServingStack(ReleaseStack):
     """SageMaker has neither guardrails nor data capture for it, and it takes no network isolation."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, config: Config, storage: StorageStack, **kwargs: Any
     ) -> None:
-        super().__init__(scope, construct_id, **kwargs)
-        self.add_stack_dependency(storage)
-        names = Names(config.name, config.environment)
-        release = release_parameter(self, names)
-        mode_parameter(self, config.serving.mode)
-        release_id, container = (
-            Fn.select(0, release),
-            container_of(self, release, _capture(config, names, storage)),
-        )
+        super().__init__(scope, construct_id, config=config, storage=storage, **kwargs)
+        names, release_id = self.names, self.release_id
+        container = container_of(self, self.release, _capture(config, names, storage))
         variant = sagemaker.CfnEndpointConfig.ServerlessConfigProperty(
             memory_size_in_mb=config.serving.serverless.memory_mb,
             max_concurrency=config.serving.serverless.max_concurrency,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.schema import PRICES
+from config.schema import PRICES, Governor
 from domain.decision import Decision
 from domain.events import AlarmFired
 from domain.gate import DayLoss, Objection, decide_gate, with_objections
@@ -22,10 +22,11 @@ from domain.replay import Replayed, Rules, replay
 from domain.retraining import Limits, PastRuns, RetrainState, decide_retrain
 
 BOOK = parse_prices((PRICES / "us-east-1.csv").read_text(), "us-east-1")
+LIMITS = Limits(**Governor().model_dump())
 RULES = Rules(
     retraining="on",
     cooldown_days=14,
-    limits=Limits(),
+    limits=LIMITS,
     margin=0.02,
     resamples=100,
     memory_gib=4,
@@ -74,7 +75,7 @@ def test_an_alarm_judged_again_under_the_same_rules_is_judged_the_same(
     new_rows: int | None,
 ) -> None:
     past = PastRuns((last,) if last else (), useless, new_rows)
-    state = RetrainState(mode, paused, running, since, timedelta(days=cooldown_days), NOON, past)
+    state = RetrainState(mode, paused, running, since, timedelta(days=cooldown_days), NOON, LIMITS, past)
     decision = decide_retrain(ALARM, state)
     found = again(decision, replace(RULES, retraining=mode, cooldown_days=cooldown_days))
     assert found.now == decision
@@ -82,7 +83,7 @@ def test_an_alarm_judged_again_under_the_same_rules_is_judged_the_same(
 
 def test_a_shorter_cooldown_would_have_let_the_alarm_start_a_run() -> None:
     state = RetrainState(
-        "on", False, None, None, timedelta(days=14), NOON, PastRuns((NOON - timedelta(days=9),))
+        "on", False, None, None, timedelta(days=14), NOON, LIMITS, PastRuns((NOON - timedelta(days=9),))
     )
     found = again(decide_retrain(ALARM, state), replace(RULES, cooldown_days=7))
     assert found.differs
@@ -91,7 +92,7 @@ def test_a_shorter_cooldown_would_have_let_the_alarm_start_a_run() -> None:
 
 
 def test_a_decision_of_before_the_caps_were_kept_is_judged_on_what_it_has() -> None:
-    state = RetrainState("on", False, None, None, timedelta(days=14), NOON, PastRuns((NOON,)))
+    state = RetrainState("on", False, None, None, timedelta(days=14), NOON, LIMITS, PastRuns((NOON,)))
     then = kept(decide_retrain(ALARM, state))
     for key in ("starts", "useless", "new_rows", "limits"):
         del then["inputs"][key]

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.schema import Governor
 from domain.events import AlarmFired
 from domain.retraining import Limits, PastRuns, RetrainState, decide_retrain, incident_id, past_runs
 
 NOON = datetime(2013, 4, 20, 12, tzinfo=UTC)
 ALARM = AlarmFired("tideline-dev-loss", "1.5 > 1.2", NOON)
+LIMITS = Limits(**Governor().model_dump())
 FREE = RetrainState(
     mode="on",
     paused=False,
@@ -18,6 +20,7 @@ FREE = RetrainState(
     champion_since=None,
     cooldown=timedelta(days=14),
     now=NOON,
+    limits=LIMITS,
 )
 
 
@@ -51,7 +54,7 @@ def test_each_rule_decides_where_it_alone_holds(state: RetrainState, expected: t
 
 def test_the_rules_stand_in_order() -> None:
     past = PastRuns((NOON,) * 4, useless=3, new_rows=0)
-    state = RetrainState("off", True, "run-1", NOON, timedelta(days=14), NOON, past, broken=("no labels",))
+    state = RetrainState("off", True, "run-1", NOON, timedelta(days=14), NOON, LIMITS, past, ("no labels",))
     order = []
     for lift in (
         {"paused": False},
@@ -60,7 +63,7 @@ def test_the_rules_stand_in_order() -> None:
         {"running": None},
         {"past": PastRuns((NOON,) * 4, new_rows=0)},
         {"cooldown": timedelta(0)},
-        {"limits": Limits(runs_per_day=9)},
+        {"limits": replace(LIMITS, runs_per_day=9)},
         {"past": PastRuns(new_rows=0)},
         {"past": PastRuns()},
         {"mode": "on"},
@@ -112,6 +115,7 @@ STATES = st.builds(
     champion_since=TIMES,
     cooldown=st.timedeltas(timedelta(0), timedelta(days=400)),
     now=st.just(NOON),
+    limits=st.just(LIMITS),
     past=st.builds(
         PastRuns,
         starts=st.lists(st.integers(0, 60), max_size=6).map(lambda days: started(*days).starts),

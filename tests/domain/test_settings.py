@@ -1,5 +1,5 @@
 import ast
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.schema import Governor
 from domain import settings
-from domain.retraining import Limits
 from domain.settings import MissingSettingError, RetrainSettings, Settings, WrongSettingError
 
 LAMBDAS = Path(__file__).resolve().parents[2] / "lambdas"
@@ -34,7 +34,7 @@ RETRAIN = {
     "START_TRAINING_FUNCTION": "tideline-dev-start-training",
     "MODE": "advise",
     "COOLDOWN_DAYS": "14",
-    **{name.upper(): str(value) for name, value in asdict(Limits()).items()},
+    **{name.upper(): str(value) for name, value in Governor().model_dump().items()},
 }
 
 

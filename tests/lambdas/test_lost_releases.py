@@ -9,7 +9,8 @@ import boto3
 import pytest
 
 from lambdas import record_release
-from lambdas.ledger import TRIES, Ledger
+from lambdas.ledger import Ledger
+from lambdas.release_ledger import TRIES
 from tests.lambdas.local import NOW, Local
 from tests.lambdas.recording_world import (
     ALARM,

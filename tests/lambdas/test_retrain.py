@@ -1,14 +1,14 @@
 import json
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from config.schema import Governor
 from domain.decision import Decision
 from domain.events import utc
-from domain.retraining import Limits
 from domain.settings import RetrainSettings
 from domain.training_run import Plan, Request
 from lambdas import retrain
@@ -25,7 +25,7 @@ SETTINGS = RetrainSettings(
     start_training_function="tideline-dev-start-training",
     mode="on",
     cooldown_days=14.0,
-    **asdict(Limits()),
+    **Governor().model_dump(),
 )
 
 
